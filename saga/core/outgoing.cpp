@@ -1,0 +1,122 @@
+#include "saga/core/outgoing.hpp"
+
+#include <saga/error.hpp>
+
+namespace saga::core {
+
+void Outgoing::add(const Row& row) {
+    const auto [at, fresh] = rows_.try_emplace(row.seq, Entry{row});
+    if (!fresh) return;
+    ids_.emplace(row.id, row.seq);
+    wait(at->second);
+}
+
+void Outgoing::connected(std::uint64_t head) {
+    restart();
+    awaited_.clear();
+    for (auto& [seq, entry] : rows_)
+        if (entry.state == State::acked) await(entry, head);
+}
+
+std::optional<std::int64_t> Outgoing::next() {
+    if (ready_.empty()) return std::nullopt;
+    const std::int64_t seq = *ready_.begin();
+    ready_.erase(ready_.begin());
+    Entry& entry = rows_.at(seq);
+    if (entry.row.saga != 0) {
+        Queue& queue = queues_.at(entry.row.saga);
+        queue.waiting.erase(seq);
+        queue.flying = seq;
+    }
+    entry.state = State::flying;
+    ++in_flight_;
+    --unsent_;
+    return seq;
+}
+
+void Outgoing::acked(std::int64_t seq, std::uint64_t stream_seq) {
+    const auto at = rows_.find(seq);
+    if (at == rows_.end() || at->second.state != State::flying) return;
+    leave(at->second);
+    await(at->second, stream_seq);
+}
+
+void Outgoing::restart() {
+    if (in_flight_ == 0) return;
+    for (auto& [seq, entry] : rows_) {
+        if (entry.state != State::flying) continue;
+        leave(entry);
+        wait(entry);
+    }
+}
+
+std::optional<std::int64_t> Outgoing::settled(const EventId& id) {
+    const auto known = ids_.find(id);
+    if (known == ids_.end()) return std::nullopt;
+    const std::int64_t seq = known->second;
+    Entry& entry = rows_.at(seq);
+    leave(entry);
+    ids_.erase(known);
+    rows_.erase(seq);
+    return seq;
+}
+
+std::size_t Outgoing::passed(std::uint64_t cursor) {
+    std::size_t lost = 0;
+    while (!awaited_.empty() && awaited_.begin()->first <= cursor) {
+        Entry& entry = rows_.at(awaited_.begin()->second);
+        leave(entry);
+        wait(entry);
+        ++lost;
+    }
+    return lost;
+}
+
+void Outgoing::clear() {
+    *this = Outgoing();
+}
+
+/// Puts the row among those that are to be sent.
+void Outgoing::wait(Entry& entry) {
+    entry.state = State::waiting;
+    ++unsent_;
+    if (entry.row.saga == 0) {
+        ready_.insert(entry.row.seq);
+        return;
+    }
+    Queue& queue = queues_[entry.row.saga];
+    if (!queue.waiting.empty()) ready_.erase(*queue.waiting.begin());
+    queue.waiting.insert(entry.row.seq);
+    offer(queue);
+}
+
+void Outgoing::await(Entry& entry, std::uint64_t stream_seq) {
+    entry.state = State::acked;
+    entry.awaited = stream_seq;
+    awaited_.emplace(stream_seq, entry.row.seq);
+}
+
+/// Takes the row out of whatever it stands in; its state is for the caller to set.
+void Outgoing::leave(Entry& entry) {
+    if (entry.state == State::acked) {
+        awaited_.erase({entry.awaited, entry.row.seq});
+        return;
+    }
+    if (entry.state == State::flying) --in_flight_;
+    if (entry.state == State::waiting) {
+        --unsent_;
+        ready_.erase(entry.row.seq);
+    }
+    const auto queue = queues_.find(entry.row.saga);
+    if (queue == queues_.end()) return;
+    if (queue->second.flying == entry.row.seq) queue->second.flying = 0;
+    queue->second.waiting.erase(entry.row.seq);
+    offer(queue->second);
+    if (queue->second.waiting.empty() && queue->second.flying == 0) queues_.erase(queue);
+}
+
+void Outgoing::offer(Queue& queue) {
+    if (queue.flying == 0 && !queue.waiting.empty()) ready_.insert(*queue.waiting.begin());
+}
+
+}  // namespace saga::core

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <saga/service.hpp>
+
+#include "saga/core/text.hpp"
+
+namespace saga {
+namespace detail {
+
+void assertion_failed(const char* condition, const char* file, int line) {
+    std::fprintf(stderr, "%s:%d: a bug in the engine: %s does not hold\n", file, line, condition);
+    std::abort();
+}
+
+void wrong_column(std::size_t index, const char* wanted) {
+    throw Error("column " + std::to_string(index + 1) + " is not " + wanted);
+}
+
+void too_few_columns(std::size_t wanted, std::size_t found) {
+    throw Error("the query yields " + std::to_string(found) + " columns, not " +
+                std::to_string(wanted));
+}
+
+}  // namespace detail
+
+namespace {
+
+void require_name(const char* what, const std::string& name) {
+    detail::require(core::is_name(name), what, name);
+}
+
+/// An event belongs to the service that its schema's last namespace names.
+void require_own(const std::string& service, std::span<const detail::Emits> emits) {
+    for (const detail::Emits& each : emits)
+        detail::require(each.type->owner == service,
+                        "an event is published by the service that its namespace names: ",
+                        std::string(each.type->full) + ", by " + service);
+}
+
+/// Verbs that every service answers.
+constexpr std::array<std::string_view, 7> kEngineVerbs{"retry",  "skip",  "drop", "dead",
+                                                       "letter", "state", "owner"};
+
+void require_verb(const Contract& contract, const std::string& verb) {
+    require_name("a verb is [a-z][a-z0-9_]*: ", verb);
+    const auto same = [&](const auto& each) { return each.verb == verb; };
+    const bool engine =
+        std::find(kEngineVerbs.begin(), kEngineVerbs.end(), verb) != kEngineVerbs.end();
+    detail::require(!engine &&
+                        std::none_of(contract.commands.begin(), contract.commands.end(), same) &&
+                        std::none_of(contract.questions.begin(), contract.questions.end(), same),
+                    "two answers to one verb: ", verb);
+}
+
+}  // namespace
+
+void detail::validate(const Contract& contract) {
+    for (const StepCode& step : contract.steps) {
+        require_own(contract.service, step.undone);
+        for (const Expects& expects : step.expects) require_own(contract.service, expects.asks);
+        const bool speaks =
+            std::any_of(step.emits.begin(), step.emits.end(),
+                        [](const Emits& each) { return each.kind != Kind::failed; });
+        require(!step.ends_saga || speaks,
+                "a step that ends its saga says so by an event: ", step.name);
+        require(!step.on_any_failure() || step.fate == Fate::unsaid,
+                "a step on saga::Failed is a step of the way back: nothing undoes it: ", step.name);
+    }
+}
+
+Service::Service(std::string name, std::vector<std::string> tables)
+    : contract_(std::make_shared<Contract>()) {
+    require_name("a service's name is [a-z][a-z0-9_]*: ", name);
+    contract_->service = std::move(name);
+    contract_->tables = std::move(tables);
+}
+
+detail::StepCode& Service::add_step(detail::StepCode step) {
+    require_name("a step's name is [a-z][a-z0-9_]*: ", step.name);
+    detail::require(std::none_of(contract_->steps.begin(), contract_->steps.end(),
+                                 [&](const auto& each) { return each.name == step.name; }),
+                    "two steps of one name: ", step.name);
+    require_own(contract_->service, step.emits);
+    std::vector<std::string_view> triggers;
+    for (const detail::Type type : step.starts_on) triggers.push_back(type->full);
+    std::sort(triggers.begin(), triggers.end());
+    detail::require(std::adjacent_find(triggers.begin(), triggers.end()) == triggers.end(),
+                    "a join takes each event once: ", step.name);
+    return contract_->steps.emplace_back(std::move(step));
+}
+
+void Service::add_reaction(detail::ReactionCode reaction) {
+    detail::require(
+        std::none_of(contract_->reactions.begin(), contract_->reactions.end(),
+                     [&](const auto& each) { return each.on->full == reaction.on->full; }),
+        "one reaction a type: ", std::string(reaction.on->full));
+    contract_->reactions.push_back(std::move(reaction));
+}
+
+detail::CommandCode& Service::add_command(detail::CommandCode command) {
+    require_verb(*contract_, command.verb);
+    require_own(contract_->service, std::vector{detail::Emits{command.accepts, Kind::done}});
+    return contract_->commands.emplace_back(std::move(command));
+}
+
+void Service::question(std::string verb, std::string select) {
+    require_verb(*contract_, verb);
+    contract_->questions.push_back({std::move(verb), std::move(select)});
+}
+
+void Service::setting(std::string name, std::string otherwise, std::string help) {
+    require_name("a setting's name is [a-z][a-z0-9_]*: ", name);
+    contract_->settings.push_back({std::move(name), std::move(otherwise), std::move(help)});
+}
+
+}  // namespace saga

@@ -1,0 +1,78 @@
+#include "saga/core/subject.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "saga/core/limits.hpp"
+
+namespace saga::core {
+namespace {
+
+constexpr std::array<std::string_view, 4> kKinds{"done", "failed", "undone", "ended"};
+
+/// Takes the next token off `rest`.
+std::string_view token(std::string_view& rest) {
+    const auto dot = rest.find('.');
+    const std::string_view first = rest.substr(0, dot);
+    rest = dot == std::string_view::npos ? std::string_view{} : rest.substr(dot + 1);
+    return first;
+}
+
+}  // namespace
+
+std::string_view name_of(Kind kind) {
+    return kKinds.at(static_cast<std::size_t>(kind));
+}
+
+std::optional<Kind> kind_of(std::string_view name) {
+    for (std::size_t i = 0; i < kKinds.size(); ++i)
+        if (kKinds[i] == name) return static_cast<Kind>(i);
+    return std::nullopt;
+}
+
+unsigned partition_of(std::string_view saga_id) {
+    std::uint64_t hash = 14695981039346656037ULL;  // FNV offset basis and prime, 64 bits
+    for (const char c : saga_id) hash = (hash ^ static_cast<std::uint8_t>(c)) * 1099511628211ULL;
+    return static_cast<unsigned>(hash % kPartitions);
+}
+
+std::string partition_token(std::string_view saga_id) {
+    return fmt::format("p{:02}", partition_of(saga_id));
+}
+
+std::string event_subject(std::string_view service, Kind kind, std::string_view event,
+                          std::string_view saga_id, bool with_saga) {
+    std::string subject =
+        fmt::format("saga.{}.{}.{}.p{:02}", service, name_of(kind), event, partition_of(saga_id));
+    if (with_saga) subject.append(".").append(saga_id);
+    return subject;
+}
+
+std::string dead_letter_subject(std::string_view service, std::string_view event,
+                                std::string_view saga_id) {
+    return fmt::format("saga-dlq.{}.{}.{}", service, event.empty() ? "unknown" : event,
+                       saga_id.empty() ? "p00" : partition_token(saga_id));
+}
+
+std::string request_subject(std::string_view service, std::string_view verb) {
+    return fmt::format("saga-ctl.{}.{}", service, verb);
+}
+
+std::optional<EventSubject> parse_event_subject(std::string_view subject) {
+    std::string_view rest = subject;
+    if (token(rest) != "saga") return std::nullopt;
+    EventSubject parsed;
+    parsed.service = token(rest);
+    const std::optional<Kind> kind = kind_of(token(rest));
+    parsed.event = token(rest);
+    parsed.partition = token(rest);
+    parsed.saga_id = token(rest);
+    const bool whole = !parsed.service.empty() && !parsed.event.empty() &&
+                       parsed.partition.size() == 3 && rest.empty() && subject.back() != '.';
+    if (!kind || !whole) return std::nullopt;
+    parsed.kind = *kind;
+    return parsed;
+}
+
+}  // namespace saga::core

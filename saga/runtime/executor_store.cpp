@@ -1,0 +1,187 @@
+// What the rules decide, as rows.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "saga/core/backoff.hpp"
+#include "saga/core/subject.hpp"
+#include "saga/runtime/executor.hpp"
+
+namespace saga::runtime {
+
+void Executor::know(core::SagaRow& row) {
+    store_.sagas.insert(row, now_);
+}
+void Executor::mark(const core::SagaRow& row) {
+    store_.sagas.mark(row, now_);
+}
+
+void Executor::put(const core::StepRow& row) {
+    store_.journal.put(state_->row.key, row);
+    if (row.state == core::StepState::undone) store_.sagas.touch(state_->row.key, now_);
+}
+
+void Executor::put_ran(const detail::StepCode& step, const core::StepRow& row,
+                       const core::Attempt& attempt) {
+    std::string outcome;
+    for (const detail::Emitted& event : attempt.events) {
+        if (!outcome.empty()) outcome += ' ';
+        outcome += event.type->name;
+    }
+    const bool keeps = row.state == core::StepState::done && step.keeps_result();
+    const Bytes result = attempt.events.empty() ? result_ : attempt.events.front().payload;
+    store_.journal.put_ran(state_->row.key, row, outcome,
+                           keeps ? std::optional(result) : std::nullopt);
+    if (row.state == core::StepState::undone) store_.sagas.touch(state_->row.key, now_);
+}
+
+void Executor::keep(const core::Arrived& half, const core::Message& event) {
+    store_.arrived.insert(state_->row.key, half, event.bytes());
+}
+
+void Executor::drop(const core::Arrived& half) {
+    store_.arrived.erase(state_->row.key, half);
+}
+
+void Executor::used(const core::StepRow& row) {
+    store_.arrived.forget_envelopes(state_->row.key, row.step, row.run);
+}
+
+bool Executor::reacted(std::string_view reaction, const EventId& event) {
+    return store_.inbox.has(state_->row.key, event, reaction);
+}
+
+void Executor::remember(std::string_view reaction, const core::Message& event) {
+    const core::Envelope& envelope = event.envelope();
+    store_.inbox.insert(state_->row.key, envelope.id, reaction,
+                        detail::split_type(envelope.type).name);
+}
+
+void Executor::park(core::ParkedRow& row, const core::Message* event, std::string_view why,
+                    bool at_once) {
+    using core::Parking;
+    const bool by_itself =
+        row.state != Parking::behind && row.state != Parking::dropped && row.state != Parking::dead;
+    std::optional<Time> next_at;
+    if (at_once) next_at = now_;
+    if (!at_once && by_itself) next_at = now_ + core::backoff(row.attempts, random_.next());
+    if (row.position == 0)
+        store_.parked.insert(state_->row.key, row, event, why, next_at);
+    else
+        store_.parked.update(row, why, next_at);
+    if (row.state != Parking::dead) return;
+    if (event != nullptr)
+        return notice(row.step, why, row.attempts, row.blocks(), event, {}, event->bytes(),
+                      event->seq());
+    const store::Parked::Event stands = store_.parked.event(row.position);
+    const auto read = core::decode(stands.envelope);
+    if (const auto* envelope = std::get_if<core::Envelope>(&read)) {
+        const core::Message message(stands.envelope, *envelope, stands.stream_seq,
+                                    stands.stored_at);
+        notice(row.step, why, row.attempts, row.blocks(), &message, {}, stands.envelope,
+               stands.stream_seq);
+    } else {
+        notice(row.step, why, row.attempts, row.blocks(), nullptr, {}, {}, 0);
+    }
+}
+
+void Executor::unpark(const core::ParkedRow& row) {
+    store_.parked.erase(state_->row.key, row);
+}
+
+bool Executor::read_any(std::span<const detail::Type> events) {
+    return std::any_of(events.begin(), events.end(), [&](detail::Type type) {
+        return store_.inbox.read(state_->row.key, type->name);
+    });
+}
+
+store::Timers::Row Executor::timer_of(const core::StepRow& row, std::uint32_t nth) const {
+    return {state_->row.key, row.step, row.run, nth};
+}
+
+void Executor::set_timer(const core::StepRow& row, std::uint32_t nth,
+                         std::chrono::milliseconds after) {
+    const Time base = origin_.stored_at
+                          ? std::chrono::floor<std::chrono::microseconds>(*origin_.stored_at)
+                          : now_;
+    store_.timers.insert(timer_of(row, nth), base + after);
+}
+
+void Executor::drop_timer(const core::StepRow& row, std::uint32_t nth) {
+    store_.timers.erase(timer_of(row, nth));
+}
+
+void Executor::drop_timers() {
+    store_.timers.erase_all(state_->row.key);
+}
+
+void Executor::open_call(const core::StepRow& row, core::Part part,
+                         const detail::Emitted& question) {
+    store_.calls.insert({.saga = state_->row.key,
+                         .step = row.step,
+                         .run = row.run,
+                         .part = part,
+                         .question = question.payload},
+                        now_);
+}
+
+bool Executor::retry_call(const core::StepRow& row, core::Part part, std::string_view why,
+                          bool anew) {
+    const auto call = store_.calls.find(state_->row.key, row.step, row.run, part);
+    if (!call) return true;
+    if (anew) {
+        store_.calls.update(call->call, 0, now_, why);
+        return true;
+    }
+    const auto step = std::find_if(contract_.steps.begin(), contract_.steps.end(),
+                                   [&](const auto& each) { return each.name == row.step; });
+    const int attempts = call->attempts + 1;
+    const bool last =
+        step == contract_.steps.end() ||
+        attempts >= (part == core::Part::step ? step->code : step->undo).options.attempts;
+    std::optional<Time> next_at;
+    if (!last) next_at = now_ + core::backoff(attempts, random_.next());
+    store_.calls.update(call->call, attempts, next_at, why);
+    return !last;
+}
+
+void Executor::close_call(const core::StepRow& row, core::Part part) {
+    if (const auto call = store_.calls.find(state_->row.key, row.step, row.run, part))
+        store_.calls.erase(call->call);
+}
+
+void Executor::release_locks() {
+    if (store_.locks.none()) return;
+    if (store_.locks.release(state_->row.key) > 0) store_.parked.wake_locked(now_);
+}
+
+void Executor::dead_letter(const core::Message& event, std::string_view step,
+                           std::string_view why) {
+    const core::Envelope& envelope = event.envelope();
+    const std::string subject =
+        core::event_subject(envelope.source, envelope.kind, detail::split_type(envelope.type).name,
+                            envelope.saga, false);
+    store_.aside.insert({.event_id = envelope.id,
+                         .saga_id = std::string(envelope.saga),
+                         .step = std::string(step),
+                         .reason = std::string(why),
+                         .subject = subject,
+                         .message = {event.bytes().begin(), event.bytes().end()},
+                         .stream_seq = event.seq(),
+                         .stored_at = event.stored_at()},
+                        now_);
+    notice(step, why, 0, false, &event, subject, event.bytes(), event.seq());
+}
+
+void Executor::dead_message(std::string_view subject, Bytes message, std::uint64_t stream_seq,
+                            core::StoreTime stored_at, std::string_view why) {
+    store_.aside.insert({.reason = std::string(why),
+                         .subject = std::string(subject),
+                         .message = {message.begin(), message.end()},
+                         .stream_seq = stream_seq,
+                         .stored_at = stored_at},
+                        now_);
+    notice({}, why, 0, false, nullptr, subject, message, stream_seq);
+}
+
+}  // namespace saga::runtime

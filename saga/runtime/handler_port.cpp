@@ -1,0 +1,95 @@
+#include "saga/runtime/handler_port.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace saga::runtime {
+
+std::int64_t HandlerPort::exec(std::string_view sql, std::span<const detail::Value> args) {
+    return store_.business.exec(sql, args);
+}
+
+void HandlerPort::query(std::string_view sql, std::span<const detail::Value> args,
+                        const OnRow& on_row) {
+    store_.business.query(sql, args, on_row);
+}
+
+void HandlerPort::lock(std::span<const std::string_view> entities) {
+    if (locked_) throw std::logic_error("a handler locks once: name all its entities together");
+    locked_ = true;
+    if (!may_lock_) return;  // an undo waits for nothing
+    std::vector<std::string_view> sorted(entities.begin(), entities.end());
+    std::sort(sorted.begin(), sorted.end());
+    const std::int64_t own = state_.row.key;
+    for (const std::string_view entity : sorted)
+        if (const std::int64_t other = store_.locks.other_holder(entity, own))
+            throw LockHeld(fmt::format("saga {} holds {}", store_.sagas.find(other).id, entity));
+    took_locks_ = true;
+    for (const std::string_view entity : sorted) store_.locks.take(entity, own);
+}
+
+bool HandlerPort::seen(std::string_view event) {
+    const std::int64_t saga = state_.row.key;
+    return saga != 0 && (handled(event) || store_.commands.accepted(saga, event) ||
+                         store_.journal.published(saga, event) || store_.inbox.read(saga, event));
+}
+
+/// Whether a step has taken it, or waits for the other half with it.
+bool HandlerPort::handled(std::string_view event) const {
+    for (const detail::StepCode& step : contract_.steps) {
+        const auto type = std::find_if(step.starts_on.begin(), step.starts_on.end(),
+                                       [&](detail::Type each) { return each->name == event; });
+        if (type == step.starts_on.end()) continue;
+        const auto slot = static_cast<std::uint32_t>(type - step.starts_on.begin());
+        const bool ran =
+            std::any_of(state_.steps.begin(), state_.steps.end(), [&](const auto& row) {
+                return row.step == step.name && row.state != core::StepState::tombstone;
+            });
+        const bool waits = std::any_of(
+            state_.arrived.begin(), state_.arrived.end(),
+            [&](const auto& half) { return half.step == step.name && half.slot == slot; });
+        if (ran || waits) return true;
+    }
+    return false;
+}
+
+void Given::add(const core::Envelope& envelope) {
+    Bytes payload = envelope.payload;
+    if (reinterpret_cast<std::uintptr_t>(payload.data()) % 8 != 0)
+        payload = bytes.emplace_back(payload.begin(), payload.end());
+    hops = std::max(hops, envelope.hops);
+    if (!envelope.trace.empty()) trace = envelope.trace;
+    events.push_back({envelope.id, envelope.type, envelope.saga, envelope.source, envelope.kind,
+                      envelope.time, payload});
+}
+
+void Given::add(std::vector<std::byte> envelope_bytes) {
+    const auto read = core::decode(bytes.emplace_back(std::move(envelope_bytes)));
+    SAGA_ASSERT(std::holds_alternative<core::Envelope>(read));  // it was when it was kept
+    add(std::get<core::Envelope>(read));
+}
+
+std::vector<std::byte> Given::packed() const {
+    std::vector<std::byte> packed;
+    for (const AnyEvent& event : events) {
+        const auto size = static_cast<std::uint32_t>(event.payload.size());
+        for (const int shift : {24, 16, 8, 0}) packed.push_back(std::byte(size >> shift));
+        packed.insert(packed.end(), event.payload.begin(), event.payload.end());
+    }
+    return packed;
+}
+
+void Given::unpack(Bytes packed) {
+    while (packed.size() >= 4) {
+        std::uint32_t size = 0;
+        for (const std::byte byte : packed.first(4))
+            size = size << 8 | std::to_integer<std::uint32_t>(byte);
+        packed = packed.subspan(4);
+        SAGA_ASSERT(size <= packed.size());
+        bytes.emplace_back(packed.begin(), packed.begin() + size);
+        packed = packed.subspan(size);
+    }
+}
+
+}  // namespace saga::runtime

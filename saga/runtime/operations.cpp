@@ -1,0 +1,208 @@
+#include "saga/runtime/operations.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "engine_generated.h"
+#include "saga/core/limits.hpp"
+#include "saga/core/text.hpp"
+#include "saga/runtime/worker.hpp"
+
+namespace saga::runtime {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::array<std::string_view, 7> kWhat{"",     "event", "step", "reaction",
+                                                "undo", "timer", "call"};
+constexpr std::array<std::string_view, 8> kStates{"",       "retry",  "later", "locked",
+                                                  "unlike", "behind", "dead",  "dropped"};
+constexpr std::string_view kAside = "aside-";
+
+std::string dump(const ordered_json& json) {
+    return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::optional<core::Operation> operation_of(std::string_view name) {
+    if (name == "retry") return core::Operation::retry;
+    if (name == "skip") return core::Operation::skip;
+    if (name == "drop") return core::Operation::drop;
+    return std::nullopt;
+}
+
+std::string_view text(Bytes body) {
+    return {reinterpret_cast<const char*>(body.data()), body.size()};
+}
+
+/// What an operator names: {"id": "17", "reason": "..."}, or the bare number.
+struct Asked {
+    std::int64_t position = 0;  // 0: it names none
+    bool aside = false;
+    std::string reason;
+};
+Asked asked(std::string_view body) {
+    Asked asked;
+    std::string id(body);
+    const auto json = ordered_json::parse(body, nullptr, false);
+    if (json.is_object()) {
+        const auto field = json.find("id");
+        if (field == json.end()) return asked;
+        id = field->is_string() ? field->get<std::string>() : field->dump();
+        asked.reason = json.value("reason", "");
+    }
+    std::string_view number = id;
+    asked.aside = number.starts_with(kAside);
+    if (asked.aside) number.remove_prefix(kAside.size());
+    const char* end = number.data() + number.size();
+    const auto [read, error] = std::from_chars(number.data(), end, asked.position);
+    if (error != std::errc{} || read != end) asked.position = 0;
+    return asked;
+}
+
+EventId subject_of(const core::ParkedRow& row) {
+    return row.event ? row.event : row.run;
+}
+
+detail::Emitted word_of(std::string_view action, std::string_view what, const EventId& id,
+                        std::string_view step, std::int64_t position, std::string_view reason) {
+    static const detail::EventType type{kOperatorActed, "wire", "OperatorActed", {}, {}};
+    flatbuffers::FlatBufferBuilder builder;
+    const auto string = [&](std::string_view s) {
+        return builder.CreateString(s.data(), s.size());
+    };
+    const auto action_at = string(action), what_at = string(what), step_at = string(step),
+               reason_at = string(core::clipped(reason, core::kMaxReason));
+    const auto id_at = builder.CreateVector(id.bytes.data(), id.bytes.size());
+    builder.Finish(wire::CreateOperatorActed(builder, action_at, what_at, id_at, step_at,
+                                             static_cast<std::uint64_t>(position), reason_at));
+    const auto* begin = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+    return {&type, {begin, begin + builder.GetSize()}};
+}
+
+ordered_json json_of(const store::Parked::Seen& seen) {
+    const core::ParkedRow& row = seen.row;
+    ordered_json json{{"id", std::to_string(row.position)},
+                      {"saga", seen.saga},
+                      {"what", name_of(row.what)},
+                      {"step", row.step},
+                      {"event", seen.type},
+                      {"event_id", row.event ? row.event.text() : ""},
+                      {"state", kStates.at(static_cast<std::size_t>(row.state))},
+                      {"attempts", row.attempts},
+                      {"blocks", row.blocks()},
+                      {"reason", seen.reason}};
+    if (seen.next_at) json["next_at"] = core::rfc3339(*seen.next_at);
+    return json;
+}
+
+ordered_json json_of(const store::Aside::Row& row) {
+    return {{"id", std::string(kAside) + std::to_string(row.position)},
+            {"saga", row.saga_id},
+            {"what", "aside"},
+            {"step", row.step},
+            {"subject", row.subject},
+            {"event_id", row.event_id ? row.event_id.text() : ""},
+            {"state", "dead"},
+            {"blocks", false},
+            {"stream_seq", row.stream_seq},
+            {"reason", row.reason}};
+}
+
+std::string base64(Bytes bytes) {
+    std::string text(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
+    sodium_bin2base64(text.data(), text.size(),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                      sodium_base64_VARIANT_ORIGINAL);
+    text.pop_back();  // the terminating zero
+    return text;
+}
+
+}  // namespace
+
+std::string_view name_of(core::Waits what) {
+    return kWhat.at(static_cast<std::size_t>(what));
+}
+
+std::string refused(std::string_view code, std::string_view why) {
+    return dump({{"refused", {{"code", code}, {"why", why}}}});
+}
+
+std::optional<Operated> read_operation(Bytes payload) {
+    const auto* data = reinterpret_cast<const std::uint8_t*>(payload.data());
+    flatbuffers::Verifier verifier(data, payload.size(), detail::kMaxTableDepth,
+                                   detail::kMaxTables);
+    if (!verifier.VerifyBuffer<wire::OperatorActed>(nullptr)) return std::nullopt;
+    const auto& table = *flatbuffers::GetRoot<wire::OperatorActed>(data);
+    const auto operation = operation_of(table.action()->string_view());
+    Operated word{.what = table.what()->str(),
+                  .position = static_cast<std::int64_t>(table.position())};
+    if (!operation || table.event_id()->size() != word.event_id.bytes.size()) return std::nullopt;
+    word.operation = *operation;
+    if (table.step() != nullptr) word.step = table.step()->str();
+    std::memcpy(word.event_id.bytes.data(), table.event_id()->data(), word.event_id.bytes.size());
+    return word;
+}
+
+bool concerns(const Operated& word, const core::ParkedRow& row) {
+    return word.what == name_of(row.what) && word.step == row.step &&
+           word.event_id == subject_of(row);
+}
+
+std::string operate(store::Store& store, Executor& executor, const Request& request,
+                    core::SagaState& state, Time now) {
+    const Asked what = asked(text(request.body));
+    constexpr auto kUnknown =
+        "name a dead letter by its id, as `dlq ls` shows it: {\"id\": \"17\"}";
+    if (!operation_of(request.verb) || what.position <= 0) return refused("invalid", kUnknown);
+    detail::Emitted word;
+    if (what.aside) {
+        const auto row = store.aside.find(what.position);
+        if (!row) return refused("unknown", kUnknown);
+        state = store.load(row->saga_id.empty() ? "unknown" : row->saga_id);
+        word = word_of(request.verb, "aside", row->event_id, row->step, what.position, what.reason);
+    } else {
+        const auto [saga, row] = store.parked.find(what.position);
+        if (saga == 0) return refused("unknown", kUnknown);
+        state = store.load(saga);
+        word = word_of(request.verb, name_of(row.what), subject_of(row), row.step, what.position,
+                       what.reason);
+    }
+    if (state.row.key == 0) state.row.started = now;
+    executor.begin(state, {}, now);
+    const EventId id = executor.publish_operation(state.row.id, word);
+    return dump(
+        {{"accepted", {{"saga", state.row.id}, {"event", "OperatorActed"}, {"id", id.text()}}}});
+}
+
+std::string list_dead(store::Store& store, std::string_view body) {
+    const auto json = ordered_json::parse(body, nullptr, false);
+    const bool all = json.is_object() && json.value("all", false);
+    ordered_json list = ordered_json::array();
+    for (const auto& seen : store.parked.list(!all, core::kMaxRows)) list.push_back(json_of(seen));
+    for (const auto& row : store.aside.list(core::kMaxRows)) list.push_back(json_of(row));
+    return dump(list);
+}
+
+std::string show_dead(store::Store& store, std::string_view body) {
+    const Asked what = asked(body);
+    if (what.aside) {
+        const auto row = store.aside.find(what.position);
+        if (!row) return refused("unknown", "there is no dead letter of that id");
+        ordered_json json = json_of(*row);
+        json["message"] = base64(row->message);
+        return dump(json);
+    }
+    for (const auto& seen : store.parked.list(false, core::kMaxRows)) {
+        if (seen.row.position != what.position) continue;
+        ordered_json json = json_of(seen);
+        json["message"] = base64(store.parked.event(what.position).envelope);
+        return dump(json);
+    }
+    return refused("unknown", "there is no dead letter of that id");
+}
+
+}  // namespace saga::runtime

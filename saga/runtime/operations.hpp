@@ -1,0 +1,41 @@
+// Operators' requests to a service, and the audit event that makes them count.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "saga/core/saga.hpp"
+#include "saga/runtime/executor.hpp"
+
+namespace saga::runtime {
+
+struct Request;
+
+inline constexpr std::string_view kOperatorActed = "saga.wire.OperatorActed";
+
+/// What an operator's event says.
+struct Operated {
+    core::Operation operation = core::Operation::retry;
+    std::string what, step;
+    EventId event_id;
+    std::int64_t position = 0;
+};
+std::optional<Operated> read_operation(Bytes payload);
+bool concerns(const Operated& word, const core::ParkedRow& row);
+std::string_view name_of(core::Waits what);
+
+/// {"refused": {"code": ..., "why": ...}}
+std::string refused(std::string_view code, std::string_view why);
+
+/// The verbs `retry`, `skip` and `drop`, with a body {"id": 17 | "aside-17", "reason": "..."}: an
+/// event goes to the outbox, and counts when it is read back. The answer is JSON.
+std::string operate(store::Store& store, Executor& executor, const Request& request,
+                    core::SagaState& state, Time now);
+
+/// The verb `dead`, body {"all": true} for what merely waits too: a JSON array of what is parked
+/// and what stands aside.
+std::string list_dead(store::Store& store, std::string_view body);
+/// The verb `letter`, body {"id": ...}: one of them whole, its message base64.
+std::string show_dead(store::Store& store, std::string_view body);
+
+}  // namespace saga::runtime

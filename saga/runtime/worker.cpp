@@ -1,0 +1,135 @@
+#include "saga/runtime/worker.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "saga/core/limits.hpp"
+
+namespace saga::runtime {
+
+Worker::Worker(const Contract& contract, store::Store& store, const core::IdKey& key,
+               Random& random, core::Outgoing& outgoing, Options options)
+    : contract_(contract),
+      store_(store),
+      key_(key),
+      outgoing_(outgoing),
+      options_(options),
+      subscription_(contract),
+      executor_(contract, store, key, random, options.executor) {
+    using store::Meta;
+    detail::validate(contract);
+    if (const auto until = store_.meta.number(Meta::kCatchUp); until != 0) {
+        catch_up_until_ = static_cast<std::uint64_t>(until);
+        executor_.set_catching_up(true);
+    }
+    if (store_.meta.number(Meta::kClean, 1) == 0) careful_ = core::kCarefulItems;
+    transaction([&] { store_.meta.set(Meta::kClean, 0); });
+}
+
+void Worker::stop() {
+    transaction([&] {
+        store_.meta.set(store::Meta::kClean, 1);
+        store_.attempts.clear();
+    });
+    store_.db().checkpoint();
+}
+
+std::optional<Time> Worker::next_due() {
+    std::optional<Time> due = store_.parked.next_due();
+    const std::optional<Time> timer = store_.timers.next_due();
+    if (timer && (!due || *timer < *due)) due = timer;
+    return due;
+}
+
+// ---- a round ------------------------------------------------------------------------------------
+
+std::vector<Worker::Item> Worker::collect(const Inbound& in, std::size_t most) {
+    std::vector<Item> items;
+    const auto room = [&] { return most - items.size(); };
+    for (const auto& [saga, position] : store_.parked.due(now_, room()))
+        items.emplace_back(Retry{saga, position});
+    if (in.timers_until && !catching_up())
+        for (store::Timers::Row& timer : store_.timers.due(*in.timers_until, room()))
+            items.emplace_back(Due{std::move(timer)});
+    for (const CallResult& answer : in.answers)
+        if (room() > 0) items.emplace_back(&answer);
+    for (const Delivery& message : in.messages) {
+        if (room() == 0) break;
+        items.emplace_back(&message);
+    }
+    for (const Request& request : in.requests) {
+        if (items.size() >= 2 * most) break;  // a backlog of messages keeps no client waiting
+        items.emplace_back(&request);
+    }
+    return items;
+}
+
+Committed Worker::round(Inbound& in, Time now) {
+    now_ = now;
+    if (careful_ > 0) return commit_one_by_one(in);
+    return commit_all(collect(in, options_.batch), in);
+}
+
+Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
+    const std::uint64_t cursor = store_.cursor.position().seq;
+    if (items.empty() && in.read_to <= cursor) return {};
+    last_.reset();
+    transaction([&] {
+        std::size_t messages = 0;
+        for (const Item& item : items) {
+            messages += std::holds_alternative<const Delivery*>(item);
+            std::visit([&](const auto& each) { apply(each); }, item);
+        }
+        const std::uint64_t handled = last_ ? last_->seq : cursor;
+        const std::uint64_t to =
+            messages == in.messages.size() ? std::max(handled, in.read_to) : handled;
+        if (to > cursor) store_.cursor.move_to(to, last_);
+    });
+    take(in, items);
+    return {.published = executor_.take_published(),
+            .replies = std::exchange(replies_, {}),
+            .items = items.size(),
+            .more = items.size() >= options_.batch || !in.messages.empty()};
+}
+
+/// After an unclean stop: each item is counted before it is touched, so that the one that kills the
+/// process is known by its count, and parks.
+Committed Worker::commit_one_by_one(Inbound& in) {
+    Committed all;
+    while (careful_ > 0) {
+        std::vector<Item> one = collect(in, 1);
+        if (one.empty()) break;
+        one.resize(1, one.front());
+        const std::string name = name_of(one.front());
+        bool gone = false;
+        transaction(
+            [&] { gone = store_.attempts.add(name) > core::kMaxCrashes && give_up(one.front()); });
+        if (gone) {
+            take(in, one);
+        } else {
+            Committed step = commit_all(one, in);
+            std::move(step.published.begin(), step.published.end(),
+                      std::back_inserter(all.published));
+            std::move(step.replies.begin(), step.replies.end(), std::back_inserter(all.replies));
+        }
+        transaction([&] { store_.attempts.erase(name); });
+        ++all.items;
+        if (--careful_ == 0) all.more = true;
+    }
+    std::ranges::move(executor_.take_published(), std::back_inserter(all.published));
+    std::ranges::move(std::exchange(replies_, {}), std::back_inserter(all.replies));
+    if (careful_ > 0 && in.messages.empty() && in.read_to > store_.cursor.position().seq)
+        commit_all({}, in);
+    return all;
+}
+
+/// Removes from what is ready what has been committed.
+void Worker::take(Inbound& in, const std::vector<Item>& items) {
+    for (const Item& item : items) {
+        if (std::holds_alternative<const CallResult*>(item)) in.answers.pop_front();
+        if (std::holds_alternative<const Delivery*>(item)) in.messages.pop_front();
+        if (std::holds_alternative<const Request*>(item)) in.requests.pop_front();
+    }
+}
+
+}  // namespace saga::runtime

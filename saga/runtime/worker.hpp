@@ -1,0 +1,165 @@
+// Takes what is ready and turns it into one transaction: the only writer of the service's file.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "saga/core/limits.hpp"
+#include "saga/core/outgoing.hpp"
+#include "saga/runtime/executor.hpp"
+#include "saga/runtime/subscription.hpp"
+
+namespace saga::runtime {
+
+/// A message as the stream delivered it: hostile bytes.
+struct Delivery {
+    std::string subject;
+    std::vector<std::byte> bytes;
+    std::uint64_t seq = 0;
+    core::StoreTime stored_at;
+};
+
+/// What became of an attempt at a call.
+struct CallResult {
+    std::int64_t call = 0;
+    std::optional<std::vector<std::byte>> answer;  ///< none: unknown
+    std::string why;
+};
+
+/// A request that writes; `token` comes back with its reply.
+struct Request {
+    std::string verb;
+    std::vector<std::byte> body;
+    std::uint64_t token = 0;
+};
+struct Reply {
+    std::uint64_t token = 0;
+    std::string json;
+};
+
+/// What is ready. A round takes from the front, and only when it has committed.
+struct Inbound {
+    std::deque<Delivery> messages;
+    std::deque<CallResult> answers;
+    std::deque<Request> requests;
+    /// Timers due up to this may fire: everything stored before was handled.
+    std::optional<Time> timers_until;
+    /// The reader has seen all up to here; what is not among `messages` concerns nobody here.
+    std::uint64_t read_to = 0;
+};
+
+/// What a committed round leaves to be done.
+struct Committed {
+    std::vector<store::OutboxRow> published;
+    std::vector<Reply> replies;
+    std::size_t items = 0;
+    bool more = false;  ///< something else is due already
+};
+
+/// Another process acts under this service's name: this one must stop.
+class ForeignInstance : public Error {
+  public:
+    using Error::Error;
+};
+
+class Worker {
+  public:
+    struct Options {
+        Executor::Options executor;
+        std::size_t batch = core::kBatch;
+    };
+    /// Notes that the process is running: until stop(), a death is an unclean stop.
+    Worker(const Contract& contract, store::Store& store, const core::IdKey& key, Random& random,
+           core::Outgoing& outgoing, Options options);
+
+    /// One transaction over what is ready: retries, timers, answers, messages, requests, in this
+    /// order. Throws DiskFull, with nothing done and nothing taken, ForeignInstance, and Error.
+    Committed round(Inbound& in, Time now);
+
+    /// When the next retry or timer falls due, if any waits.
+    std::optional<Time> next_due();
+
+    /// The database is older than the stream's head at `until`: see the engine's catch-up.
+    void begin_catch_up(std::uint64_t until);
+    bool catching_up() const { return catch_up_until_.has_value(); }
+    std::optional<std::uint64_t> catch_up_until() const { return catch_up_until_; }
+    /// The head of start time is reached: what is unlike its record is a matter for an operator.
+    void end_catch_up(Time now);
+
+    /// A clean stop.
+    void stop();
+
+    const Subscription& subscription() const { return subscription_; }
+
+    struct Counts {
+        std::uint64_t handled = 0, duplicates = 0, skipped = 0, dead = 0, commands = 0;
+    };
+    const Counts& counts() const { return counts_; }
+
+  private:
+    struct Retry {
+        std::int64_t saga = 0, position = 0;
+    };
+    struct Due {
+        store::Timers::Row timer;
+    };
+    using Item = std::variant<Retry, Due, const CallResult*, const Delivery*, const Request*>;
+
+    /// Commits what `work` did, or leaves no trace of it and throws what it threw.
+    template <class Work>
+    void transaction(Work work) {
+        store_.db().begin();
+        try {
+            work();
+            store_.db().commit();
+        } catch (...) {
+            executor_.take_published();
+            replies_.clear();
+            store_.rollback();
+            throw;
+        }
+    }
+    std::vector<Item> collect(const Inbound& in, std::size_t most);
+    Committed commit_all(const std::vector<Item>& items, Inbound& in);
+    Committed commit_one_by_one(Inbound& in);
+    void take(Inbound& in, const std::vector<Item>& items);
+    std::string name_of(const Item& item) const;
+    bool give_up(const Item& item);
+
+    void apply(const Retry& retry);
+    void apply(const Due& due);
+    void apply(const CallResult* result);
+    void apply(const Delivery* delivery);
+    void apply(const Request* request);
+
+    void adopt(const core::Message& message);
+    void close_record(const EventId& id, const store::Recorded::Row& row);
+    void obey(const core::Message& message);
+    Reply command(const detail::CommandCode& command, const Request& request);
+    void mine(const core::Message& message);
+    core::Saga rules(core::SagaState& state);
+    core::Saga begin(core::SagaState& state, Origin origin);
+    void reject(const Delivery& delivery, std::string_view why);
+
+    const Contract& contract_;
+    store::Store& store_;
+    const core::IdKey& key_;
+    core::Outgoing& outgoing_;
+    Options options_;
+    Subscription subscription_;
+    Executor executor_;
+    int careful_ = 0;
+    std::optional<std::uint64_t> catch_up_until_;
+    core::SagaState nobody_;  ///< whom a message of no saga concerns
+
+    Time now_;
+    std::vector<Reply> replies_;
+    std::optional<core::Checkpoint> last_;
+    Counts counts_;
+};
+
+}  // namespace saga::runtime

@@ -1,0 +1,80 @@
+// A client's command: one event in the outbox, and a memory of the answer.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "saga/core/text.hpp"
+#include "saga/runtime/operations.hpp"
+#include "saga/runtime/worker.hpp"
+
+namespace saga::runtime {
+namespace {
+
+std::string accepted(std::string_view saga, std::string_view event, const EventId& id) {
+    return nlohmann::json{{"accepted", {{"saga", saga}, {"event", event}, {"id", id.text()}}}}
+        .dump();
+}
+
+}  // namespace
+
+void Worker::apply(const Request* request) {
+    const auto command =
+        std::find_if(contract_.commands.begin(), contract_.commands.end(),
+                     [&](const detail::CommandCode& each) { return each.verb == request->verb; });
+    if (command != contract_.commands.end()) {
+        replies_.push_back(this->command(*command, *request));
+        ++counts_.commands;
+        return;
+    }
+    core::SagaState state;
+    std::string json = operate(store_, executor_, *request, state, now_);
+    replies_.push_back({request->token, std::move(json)});
+}
+
+Reply Worker::command(const detail::CommandCode& command, const Request& request) {
+    const auto answer = [&](std::string json) { return Reply{request.token, std::move(json)}; };
+    if (!command.request->verify(request.body))
+        return answer(refused(
+            "malformed", fmt::format("the request is no sound {} table", command.request->full)));
+    const std::string saga_id = command.key(request.body);
+    if (!core::is_saga_id(saga_id))
+        return answer(refused("invalid", "the key of a command is 1 to 64 of A-Z a-z 0-9 _ -"));
+    core::SagaState state = store_.load(saga_id);
+    const EventId fingerprint = key_.digest(request.verb, command.canonical(request.body));
+    if (state.row.key == 0) {
+        state.row.started = now_;
+    } else if (const auto known = store_.commands.find(state.row.key, request.verb)) {
+        return answer(known->fingerprint == fingerprint
+                          ? accepted(saga_id, known->event, known->event_id)
+                          : refused("conflict", fmt::format("{} was asked of {} before, with "
+                                                            "another body",
+                                                            request.verb, saga_id)));
+    }
+    std::variant<detail::Emitted, Refused> verdict;
+    try {
+        store::Savepoint nothing_stays(store_.db());
+        HandlerPort port(contract_, store_, state, now_, false);
+        verdict = command.run(View(port), request.body);
+    } catch (const store::DiskFull&) {
+        throw;
+    } catch (const store::Broken&) {
+        throw;
+    } catch (const std::exception& thrown) {
+        return answer(refused("failed", thrown.what()));
+    }
+    if (const auto* no = std::get_if<Refused>(&verdict)) return answer(refused(no->code, no->why));
+    const detail::Emitted& event = std::get<detail::Emitted>(verdict);
+    begin(state, {});
+    if (state.row.key == 0) executor_.know(state.row);
+    const EventId id = executor_.publish_command(command, event, fingerprint);
+    store_.commands.insert(state.row.key, request.verb,
+                           {fingerprint, id, std::string(event.type->name)});
+    if (command.ends_saga && state.row.ended_by.empty()) {
+        state.row.ended_by = event.type->name;
+        executor_.mark(state.row);
+    }
+    return answer(accepted(saga_id, event.type->name, id));
+}
+
+}  // namespace saga::runtime

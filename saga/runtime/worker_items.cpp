@@ -1,0 +1,195 @@
+// One item of a round: what is loaded for it, which rule it falls under, what comes after.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "saga/core/limits.hpp"
+#include "saga/runtime/operations.hpp"
+#include "saga/runtime/worker.hpp"
+
+namespace saga::runtime {
+core::Saga Worker::begin(core::SagaState& state, Origin origin) {
+    executor_.begin(state, std::move(origin), now_);
+    const Time from(std::chrono::microseconds(store_.meta.number(store::Meta::kJournalFrom)));
+    return {contract_, state, executor_, {.journal_from = from, .careful = careful_ > 0}};
+}
+
+// ---- a message ----------------------------------------------------------------------------------
+
+void Worker::apply(const Delivery* delivery) {
+    const std::uint64_t handled = last_ ? last_->seq : store_.cursor.position().seq;
+    if (delivery->seq <= handled) return;
+    last_ = core::Checkpoint{delivery->seq, delivery->stored_at, {}};
+    const auto read = core::decode(delivery->bytes);
+    if (const auto* unreadable = std::get_if<core::Unreadable>(&read))
+        return reject(*delivery, "unreadable: " + unreadable->why);
+    const core::Envelope& envelope = std::get<core::Envelope>(read);
+    last_->id = envelope.id;
+    if (const auto why = core::spoofed(delivery->subject, envelope))
+        return reject(*delivery, "spoofed: " + *why);
+    const core::Message message(delivery->bytes, envelope, delivery->seq, delivery->stored_at);
+    if (envelope.source == contract_.service) mine(message);
+    core::SagaState state = store_.load(envelope.saga);
+    begin(state, origin_of(message)).on_event(message);
+    ++counts_.handled;
+}
+
+void Worker::reject(const Delivery& delivery, std::string_view why) {
+    nobody_.row.id = "unknown";
+    begin(nobody_, {});
+    executor_.dead_message(delivery.subject, delivery.bytes, delivery.seq, delivery.stored_at, why);
+    ++counts_.dead;
+}
+
+/// An event of this service's own name: its outbox row is settled, or there is another explanation.
+void Worker::mine(const core::Message& message) {
+    const core::Envelope& e = message.envelope();
+    std::optional<std::int64_t> row = outgoing_.settled(e.id);
+    if (!row) row = store_.outbox.find(e.id);
+    if (row) {
+        store_.outbox.settle(*row, message.seq());
+    } else if (catching_up()) {
+        adopt(message);
+    } else {
+        const auto from = store_.meta.number(store::Meta::kJournalFrom);
+        const core::SagaRow saga = store_.sagas.find(e.saga);
+        const bool forgotten = e.started.time_since_epoch().count() < from;
+        const bool pruned = saga.key != 0 && e.time + core::kOutboxHorizon < now_;
+        if (!forgotten && !pruned)
+            throw ForeignInstance(fmt::format(
+                "the stream has the event {} ({} of saga {}, sequence {}) under the name of {}, "
+                "and this database never published it: another instance runs on a copy of it, or "
+                "this is an older copy; stop the other one, or restore this one from a backup",
+                e.id.text(), e.type, e.saga, message.seq(), contract_.service));
+    }
+    if (e.type == kOperatorActed) obey(message);
+}
+
+/// Catching up: what the world has seen of this service, and this database has not done by itself.
+void Worker::adopt(const core::Message& message) {
+    const core::Envelope& e = message.envelope();
+    if (!store_.recorded.find(e.id)) return;
+    core::SagaState state = store_.load(e.saga);
+    state.row.id = e.saga;
+    if (state.row.key == 0) state.row.started = e.started;
+    core::Saga saga = begin(state, origin_of(message));
+    const auto keep = [&] {
+        if (state.row.key == 0) executor_.know(state.row);
+        store_.outbox.insert({.seq = 0,
+                              .id = e.id,
+                              .saga = state.row.key,
+                              .subject = {},
+                              .envelope = {message.bytes().begin(), message.bytes().end()}},
+                             now_, message.seq());
+        store_.recorded.erase(e.id);
+    };
+    if (e.type == kOperatorActed) return keep();
+    for (const detail::CommandCode& command : contract_.commands) {
+        if (executor_.id_of(command.verb, core::Role::command, 0, {}) != e.id) continue;
+        keep();
+        EventId fingerprint;  // zero, of a command that is not to be read: every body conflicts
+        if (const auto plain = key_.open(e.id, e.sealed); plain && plain->size() == 16)
+            std::memcpy(fingerprint.bytes.data(), plain->data(), 16);
+        store_.commands.insert(state.row.key, command.verb,
+                               {fingerprint, e.id, std::string(command.accepts->name)});
+        return;
+    }
+    for (const store::Timers::Row& timer : store_.timers.of(state.row.key)) {
+        const core::StepRow row{.step = timer.step, .run = timer.run};
+        if (executor_.id_of(timer.step, core::Role::timer, timer.nth << 16, timer.run) == e.id)
+            return saga.on_timer(row, timer.nth);
+    }
+}
+
+/// An operator's word that this service published and now reads back.
+void Worker::obey(const core::Message& message) {
+    const std::optional<Operated> word = read_operation(message.envelope().payload);
+    if (!word) return;
+    core::SagaState state = store_.load(message.envelope().saga);
+    if (word->what == "aside") {
+        const auto row = store_.aside.find(word->position);
+        if (!row || row->event_id != word->event_id) return;
+        store_.aside.erase(word->position);
+        if (word->operation != core::Operation::retry) return;
+        const auto read = core::decode(row->message);
+        const auto* envelope = std::get_if<core::Envelope>(&read);
+        if (envelope == nullptr)
+            return reject({row->subject, row->message, row->stream_seq, row->stored_at},
+                          row->reason);
+        const core::Message again(row->message, *envelope, row->stream_seq, row->stored_at);
+        core::SagaState other = store_.load(envelope->saga);
+        return begin(other, origin_of(again)).on_event(again);
+    }
+    if (state.row.key == 0) return;
+    core::Saga saga = begin(state, origin_of(message));
+    if (executor_.reacted("operation", message.envelope().id)) return;
+    executor_.remember("operation", message);
+    const auto row =
+        std::find_if(state.parked.begin(), state.parked.end(),
+                     [&](const core::ParkedRow& each) { return concerns(*word, each); });
+    if (row == state.parked.end()) return;
+    const store::Parked::Event stands = store_.parked.event(row->position);
+    const auto read = core::decode(stands.envelope);
+    if (const auto* envelope = std::get_if<core::Envelope>(&read)) {
+        const core::Message event(stands.envelope, *envelope, stands.stream_seq, stands.stored_at);
+        saga.on_operation(word->operation, *row, &event);
+    } else {
+        saga.on_operation(word->operation, *row, nullptr);
+    }
+}
+
+// ---- what waited --------------------------------------------------------------------------------
+
+void Worker::apply(const Retry& retry) {
+    core::SagaState state = store_.load(retry.saga);
+    const auto row =
+        std::find_if(state.parked.begin(), state.parked.end(),
+                     [&](const core::ParkedRow& each) { return each.position == retry.position; });
+    // An item before it in this round may have settled it.
+    if (row == state.parked.end() || row->state == core::Parking::dead) return;
+    const store::Parked::Event stands = store_.parked.event(retry.position);
+    const auto read = core::decode(stands.envelope);
+    if (const auto* envelope = std::get_if<core::Envelope>(&read)) {
+        const core::Message event(stands.envelope, *envelope, stands.stream_seq, stands.stored_at);
+        begin(state, origin_of(event)).on_retry(*row, &event);
+    } else {
+        const auto step =
+            std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {
+                return each.step == row->step && each.run == row->run;
+            });
+        const EventId cause = step == state.steps.end() ? EventId{} : step->event;
+        begin(state, {.cause = cause, .time = now_}).on_retry(*row, nullptr);
+    }
+}
+
+void Worker::apply(const Due& due) {
+    core::SagaState state = store_.load(due.timer.saga);
+    const auto row =
+        std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {
+            return each.step == due.timer.step && each.run == due.timer.run;
+        });
+    if (row == state.steps.end()) return store_.timers.erase(due.timer);
+    const core::StepRow step = *row;
+    begin(state, {.cause = step.event, .time = now_}).on_timer(step, due.timer.nth);
+}
+
+void Worker::apply(const CallResult* result) {
+    const auto call = store_.calls.find(result->call);
+    if (!call) return;
+    core::SagaState state = store_.load(call->saga);
+    const auto found =
+        std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {
+            return each.step == call->step && each.run == call->run;
+        });
+    if (found == state.steps.end()) return store_.calls.erase(call->call);
+    const core::StepRow row = *found;
+    // The handlers see the time of what started the step; an undo that of its question's answer.
+    const bool forward = call->part == core::Part::step;
+    core::Saga saga = begin(state, {.cause = row.event, .time = forward ? Time{} : now_});
+    if (result->answer) return saga.on_answer(row, call->part, *result->answer);
+    if (!executor_.retry_call(row, call->part, result->why, false))
+        saga.on_dead_call(row, call->part, result->why);
+}
+
+}  // namespace saga::runtime

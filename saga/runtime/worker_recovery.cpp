@@ -1,0 +1,127 @@
+// After a restore: catching up. After an unclean stop: what killed the process.
+#include <fmt/format.h>
+
+#include "saga/runtime/operations.hpp"
+#include "saga/runtime/worker.hpp"
+
+namespace saga::runtime {
+
+void Worker::begin_catch_up(std::uint64_t until) {
+    transaction([&] { store_.meta.set(store::Meta::kCatchUp, static_cast<std::int64_t>(until)); });
+    catch_up_until_ = until;
+    executor_.set_catching_up(true);
+}
+
+void Worker::end_catch_up(Time now) {
+    now_ = now;
+    transaction([&] {
+        for (const auto& [saga, position] : store_.parked.unlike()) {
+            core::SagaState state = store_.load(saga);
+            begin(state, {.time = now});
+            for (core::ParkedRow row : state.parked) {
+                if (row.position != position) continue;
+                row.state = core::Parking::dead;
+                executor_.park(row, nullptr, "caught up, and still unlike what is on record",
+                               false);
+            }
+        }
+        while (const auto left = store_.recorded.first()) close_record(left->first, left->second);
+        store_.meta.erase(store::Meta::kCatchUp);
+    });
+    catch_up_until_.reset();
+    executor_.set_catching_up(false);
+}
+
+/// The world has seen it, and nothing here leads to it: an operator should know.
+void Worker::close_record(const EventId& id, const store::Recorded::Row& row) {
+    const auto read = core::decode(row.envelope);
+    const core::Envelope& envelope = std::get<core::Envelope>(read);
+    const core::Message message(row.envelope, envelope, row.stream_seq, {});
+    core::SagaState state = store_.load(envelope.saga);
+    begin(state, {.time = now_});
+    executor_.dead_letter(message, {}, "on record, and nothing here leads to it any more");
+    store_.outbox.insert(
+        {.seq = 0, .id = id, .saga = state.row.key, .subject = {}, .envelope = row.envelope}, now_,
+        row.stream_seq);
+    store_.recorded.erase(id);
+}
+
+std::string Worker::name_of(const Item& item) const {
+    struct Name {
+        std::string operator()(const Retry& retry) const {
+            return fmt::format("parked {}", retry.position);
+        }
+        std::string operator()(const Due& due) const {
+            return fmt::format("timer {} {} {} {}", due.timer.saga, due.timer.step,
+                               due.timer.run.text(), due.timer.nth);
+        }
+        std::string operator()(const CallResult* result) const {
+            return fmt::format("call {}", result->call);
+        }
+        std::string operator()(const Delivery* delivery) const {
+            return fmt::format("message {}", delivery->seq);
+        }
+        std::string operator()(const Request* request) const {
+            return fmt::format("request {} {}", request->verb,
+                               key.digest(request->verb, request->body).text());
+        }
+        const core::IdKey& key;
+    };
+    return std::visit(Name{key_}, item);
+}
+
+/// It was on the table each time the process died. True: there is nothing left to do of it; a
+/// message still has to be counted as read, and a failure as heard.
+bool Worker::give_up(const Item& item) {
+    constexpr auto kWhy = "the process died each time that this was on the table";
+    core::ParkedRow dead{.state = core::Parking::dead};
+    if (const auto* retry = std::get_if<Retry>(&item)) {
+        core::SagaState state = store_.load(retry->saga);
+        begin(state, {.time = now_});
+        for (core::ParkedRow row : state.parked) {
+            if (row.position != retry->position) continue;
+            row.state = core::Parking::dead;
+            executor_.park(row, nullptr, kWhy, false);
+        }
+    } else if (const auto* due = std::get_if<Due>(&item)) {
+        core::SagaState state = store_.load(due->timer.saga);
+        begin(state, {.time = now_});
+        store_.timers.erase(due->timer);
+        dead.place = 1;
+        dead.what = core::Waits::timer;
+        dead.step = due->timer.step;
+        dead.run = due->timer.run;
+        dead.nth = due->timer.nth;
+        executor_.park(dead, nullptr, kWhy, false);
+    } else if (const auto* result = std::get_if<const CallResult*>(&item)) {
+        const auto call = store_.calls.find((*result)->call);
+        if (!call) return true;
+        core::SagaState state = store_.load(call->saga);
+        store_.calls.update(call->call, call->attempts, std::nullopt, kWhy);
+        begin(state, {.time = now_})
+            .on_dead_call({.step = call->step, .run = call->run}, call->part, kWhy);
+    } else if (const auto* delivery = std::get_if<const Delivery*>(&item)) {
+        const auto read = core::decode((*delivery)->bytes);
+        const auto* envelope = std::get_if<core::Envelope>(&read);
+        if (envelope == nullptr) return false;
+        const core::Message message((*delivery)->bytes, *envelope, (*delivery)->seq,
+                                    (*delivery)->stored_at);
+        core::SagaState state = store_.load(envelope->saga);
+        begin(state, origin_of(message));
+        if (state.row.key == 0) {
+            state.row.id = envelope->saga;
+            state.row.started = envelope->started;
+            executor_.know(state.row);
+        }
+        dead.place = 1 + static_cast<std::uint32_t>(state.parked.size());
+        dead.event = envelope->id;
+        dead.forward = envelope->forward();
+        executor_.park(dead, &message, kWhy, false);
+        return false;
+    } else if (const auto* request = std::get_if<const Request*>(&item)) {
+        replies_.push_back({(*request)->token, refused("failed", kWhy)});
+    }
+    return true;
+}
+
+}  // namespace saga::runtime

@@ -1,0 +1,45 @@
+// The handlers' door to the database: their statements, and nothing that is the engine's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <saga/detail/values.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "saga/store/database.hpp"
+#include "saga/store/statement.hpp"
+
+namespace saga::store {
+
+/// Runs handlers' SQL. Refused with saga::Error: BEGIN, COMMIT, SAVEPOINT, ATTACH, PRAGMA, changes
+/// of tables, writes to the engine's tables, and functions that do not repeat themselves (random(),
+/// CURRENT_TIMESTAMP). Statements are prepared once and kept.
+class Business {
+  public:
+    explicit Business(Database& db);
+    ~Business();
+    Business(const Business&) = delete;
+    Business& operator=(const Business&) = delete;
+
+    std::int64_t exec(std::string_view sql, std::span<const detail::Value> args);
+    /// Throws when the statement writes, or yields more than kMaxRows rows.
+    void query(std::string_view sql, std::span<const detail::Value> args,
+               const detail::Port::OnRow& on_row);
+    /// The rows as a JSON array of objects; one text parameter.
+    std::string json(std::string_view select, std::string_view argument);
+
+  private:
+    Statement& prepared(std::string_view sql);
+    static int authorize(void* self, int action, const char* first, const char* second,
+                         const char* database, const char* trigger);
+
+    Database& db_;
+    std::unordered_map<std::string, std::unique_ptr<Statement>> statements_;
+    bool preparing_ = false;
+    std::string refused_;
+};
+
+}  // namespace saga::store

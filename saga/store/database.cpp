@@ -1,0 +1,203 @@
+#include "saga/store/database.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "saga/store/statement.hpp"
+
+namespace saga::store {
+namespace {
+
+constexpr int kApplicationId = 0x53414741;  // "SAGA": file(1) and we know our own by it
+constexpr auto kInspected = 32u << 20;      // bytes: a check of so many takes a tenth of a second
+
+std::string pragma(const Database& db, const std::string& name) {
+    Statement statement(db, "PRAGMA " + name);
+    Rows rows = statement.query();
+    return rows.next() ? std::string(rows.text(0)) : std::string();
+}
+
+void insist(const Database& db, const std::string& name, const std::string& value,
+            const std::string& reads) {
+    db.exec("PRAGMA " + name + "=" + value);
+    if (const std::string found = pragma(db, name); found != reads)
+        throw Error(
+            fmt::format("{}: SQLite does not take {}={} (it says {}); is the file on a "
+                        "local disk?",
+                        db.path(), name, value, found));
+}
+
+std::string holder_of(int descriptor) {
+    std::array<char, 32> text{};
+    const auto size = ::pread(descriptor, text.data(), text.size() - 1, 0);
+    return size > 0 ? fmt::format(" (process {})", std::atoi(text.data())) : "";
+}
+
+}  // namespace
+
+/// What every transaction says, prepared once.
+struct Database::Controls {
+    explicit Controls(const Database& db)
+        : begin(db, "BEGIN IMMEDIATE"),
+          commit(db, "COMMIT"),
+          savepoint(db, "SAVEPOINT item"),
+          rollback_to(db, "ROLLBACK TO item"),
+          release(db, "RELEASE item") {}
+
+    /// Without exceptions: for destructors.
+    static int run(Statement& statement) noexcept {
+        const int code = sqlite3_step(statement.raw());
+        sqlite3_reset(statement.raw());
+        return code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    Statement begin, commit, savepoint, rollback_to, release;
+};
+
+FileLock::FileLock(const std::string& path) {
+    const std::string name = path + ".lock";
+    descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor_ < 0)
+        throw Error(
+            fmt::format("cannot open {}: {}; does its folder exist, and may you write "
+                        "there?",
+                        name, std::strerror(errno)));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+        const std::string holder = holder_of(descriptor_);
+        ::close(descriptor_);
+        throw Error(
+            fmt::format("{} is in use by another process{}: stop it first, or give this "
+                        "instance a file of its own",
+                        path, holder));
+    }
+    const std::string pid = fmt::format("{}\n", ::getpid());
+    if (::ftruncate(descriptor_, 0) != 0 ||
+        ::pwrite(descriptor_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+        // The lock holds without its note.
+    }
+}
+
+FileLock::~FileLock() {
+    ::close(descriptor_);
+}
+
+Database::Database(const Options& options) : path_(options.path) {
+    const bool memory = path_ == ":memory:";
+    if (!memory && options.vfs.empty()) lock_.emplace(path_);
+    try {
+        db_ = std::make_unique<SQLite::Database>(
+            path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0, options.vfs);
+        sqlite3_extended_result_codes(handle(), 1);
+        configure();
+        inspect();
+        controls_ = std::make_unique<Controls>(*this);
+    } catch (const SQLite::Exception& failure) {
+        throw Error(fmt::format("cannot open the database {}: {}", path_, failure.what()));
+    } catch (const Broken& failure) {
+        throw Error(
+            fmt::format("{} is damaged or no database ({}): restore it from a backup, or "
+                        "move it away and rebuild from the stream",
+                        path_, failure.what()));
+    }
+}
+
+// Statements that the tables hold must be gone by now: they are destroyed before their database.
+Database::~Database() = default;
+
+void Database::configure() {
+    const bool memory = path_ == ":memory:";
+    insist(*this, "locking_mode", "EXCLUSIVE", "exclusive");
+    insist(*this, "journal_mode", "WAL", memory ? "memory" : "wal");
+    insist(*this, "synchronous", "FULL", "2");
+    insist(*this, "foreign_keys", "ON", "1");
+    exec(
+        "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
+        "PRAGMA mmap_size=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-16384;");
+    const int id = std::atoi(pragma(*this, "application_id").c_str());
+    const bool empty = pragma(*this, "schema_version") == "0";
+    if (!empty && id != kApplicationId)
+        throw Error(path_ + " is a database of another program: name another file");
+    if (empty) exec("PRAGMA application_id=" + std::to_string(kApplicationId));
+}
+
+/// A small file that was not closed is looked through; a large one is as it is read
+/// (cell_size_check), or every start after a crash would take as long as the file is large.
+void Database::inspect() const {
+    std::error_code none;
+    const auto size = std::filesystem::file_size(path_, none);
+    if (none || size > kInspected) return;
+    if (const std::string found = pragma(*this, "quick_check(1)"); found != "ok")
+        throw Broken(found);
+}
+
+void Database::exec(const std::string& sql) const {
+    const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) raise(handle(), sqlite3_extended_errcode(handle()), sql);
+}
+
+void Database::begin() {
+    controls_->begin.exec();
+}
+
+void Database::commit() {
+    if (Controls::run(controls_->commit) == SQLITE_OK) return;
+    const int extended = sqlite3_extended_errcode(handle());
+    if ((extended & 0xFF) == SQLITE_FULL && in_transaction())
+        raise(handle(), extended, "COMMIT");  // not one frame of it counts
+    std::fprintf(stderr,
+                 "%s: COMMIT failed (%s): whether it counts is known only after a restart, so this "
+                 "process ends here\n",
+                 path_.c_str(), sqlite3_errmsg(handle()));
+    std::abort();
+}
+
+void Database::rollback() noexcept {
+    if (in_transaction()) sqlite3_exec(handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+bool Database::in_transaction() const {
+    return sqlite3_get_autocommit(handle()) == 0;
+}
+
+void Database::checkpoint() {
+    exec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+void Database::backup_to(const std::string& path) {
+    if (std::filesystem::exists(path))
+        throw Error(path + " exists: a backup does not overwrite anything");
+    const std::string part = path + ".part";
+    std::filesystem::remove(part);
+    Statement(*this, "VACUUM INTO ?1").exec(part);
+    const int file = ::open(part.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool durable = file >= 0 && ::fsync(file) == 0;
+    if (file >= 0) ::close(file);
+    if (!durable) throw Error("cannot make " + part + " durable: " + std::strerror(errno));
+    std::filesystem::rename(part, path);
+    const std::string folder = std::filesystem::absolute(path).parent_path().string();
+    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool named = directory >= 0 && ::fsync(directory) == 0;
+    if (directory >= 0) ::close(directory);
+    if (!named) throw Error("cannot make the name " + path + " durable: " + std::strerror(errno));
+}
+
+Savepoint::Savepoint(Database& db) : db_(db) {
+    db_.controls_->savepoint.exec();
+}
+
+Savepoint::~Savepoint() {
+    // A full disk or a dead one may have ended the whole transaction: nothing is left to undo.
+    if (!db_.in_transaction()) return;
+    if (!kept_) Database::Controls::run(db_.controls_->rollback_to);
+    Database::Controls::run(db_.controls_->release);
+}
+
+}  // namespace saga::store

@@ -1,0 +1,96 @@
+// The service's one connection to its one file.
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+
+#include <memory>
+#include <optional>
+#include <saga/error.hpp>
+#include <string>
+
+namespace saga::store {
+
+/// No room on the disk: the transaction is rolled back and nothing is lost; try again later.
+class DiskFull : public Error {
+  public:
+    using Error::Error;
+};
+
+/// The file or the disk under it cannot be trusted: what is committed is unknown until a restart.
+class Broken : public Error {
+  public:
+    using Error::Error;
+};
+
+/// Holds `<path>.lock` until it goes, or the process does, however that happens. One owner a file:
+/// a second one is refused at once and told the first one's process id.
+class FileLock {
+  public:
+    explicit FileLock(const std::string& path);  ///< Throws Error.
+    ~FileLock();
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+
+  private:
+    int descriptor_ = -1;
+};
+
+/// Opens with locking_mode=EXCLUSIVE, journal_mode=WAL, synchronous=FULL, each read back; one
+/// thread. Path ":memory:" is for tests: it promises nothing after the process.
+class Database {
+  public:
+    struct Options {
+        std::string path;
+        std::string vfs;  ///< empty: the system's
+    };
+    /// Throws Error, in one sentence that says what to do, when the file is locked, is no database,
+    /// is not ours, or is damaged.
+    explicit Database(const Options& options);
+    ~Database();
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+
+    void exec(const std::string& sql) const;  ///< Any number of statements, without parameters.
+
+    /// BEGIN IMMEDIATE ... COMMIT. A COMMIT that fails on I/O ends the process: whether it counts
+    /// is known only after a restart, and no answer may be given before.
+    void begin();
+    void commit();
+    void rollback() noexcept;
+    bool in_transaction() const;
+
+    /// Copies the WAL into the file and truncates it; when nothing else is to be done.
+    void checkpoint();
+    /// Writes a whole copy to `path`, which must not exist, and makes it durable. Any time between
+    /// two transactions.
+    void backup_to(const std::string& path);
+
+    sqlite3* handle() const { return db_->getHandle(); }
+    const std::string& path() const { return path_; }
+
+  private:
+    friend class Savepoint;
+    struct Controls;
+    void configure();
+    void inspect() const;
+    std::string path_;
+    std::optional<FileLock> lock_;
+    std::unique_ptr<SQLite::Database> db_;
+    std::unique_ptr<Controls> controls_;  // prepared BEGIN, COMMIT, SAVEPOINT, ...
+};
+
+/// Undoes what a handler wrote: everything since its construction, unless keep() was said.
+class Savepoint {
+  public:
+    explicit Savepoint(Database& db);
+    ~Savepoint();
+    Savepoint(const Savepoint&) = delete;
+    Savepoint& operator=(const Savepoint&) = delete;
+    void keep() { kept_ = true; }
+
+  private:
+    Database& db_;
+    bool kept_ = false;
+};
+
+}  // namespace saga::store

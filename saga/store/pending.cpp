@@ -1,0 +1,149 @@
+#include "saga/store/pending.hpp"
+
+#include "saga/store/database.hpp"
+
+namespace saga::store {
+
+Timers::Timers(const Database& db)
+    : insert_(db, "INSERT OR IGNORE INTO timers VALUES (?1, ?2, ?3, ?4, ?5)"),
+      erase_(db, "DELETE FROM timers WHERE saga = ?1 AND step = ?2 AND run = ?3 AND nth = ?4"),
+      erase_all_(db, "DELETE FROM timers WHERE saga = ?1"),
+      next_due_(db, "SELECT min(due) FROM timers"),
+      due_(db,
+           "SELECT saga, step, run, nth FROM timers WHERE due <= ?1 ORDER BY due, saga LIMIT ?2"),
+      of_(db, "SELECT saga, step, run, nth FROM timers WHERE saga = ?1"),
+      count_(db, "SELECT count(*) FROM timers") {}
+
+Timers::Row Timers::timer_row(const Rows& rows) {
+    return {rows.integer(0), std::string(rows.text(1)), rows.id(2),
+            static_cast<std::uint32_t>(rows.integer(3))};
+}
+
+void Timers::insert(const Row& row, Time due) {
+    insert_.exec(row.saga, row.step, run_key(row.run), row.nth, due);
+}
+void Timers::erase(const Row& row) {
+    erase_.exec(row.saga, row.step, run_key(row.run), row.nth);
+}
+void Timers::erase_all(std::int64_t saga) {
+    erase_all_.exec(saga);
+}
+std::optional<Time> Timers::next_due() {
+    return time_or_none(next_due_);
+}
+
+std::vector<Timers::Row> Timers::due(Time now, std::size_t most) {
+    std::vector<Row> found;
+    Rows rows = due_.query(now, most);
+    while (rows.next()) found.push_back(timer_row(rows));
+    return found;
+}
+
+std::vector<Timers::Row> Timers::of(std::int64_t saga) {
+    std::vector<Row> found;
+    Rows rows = of_.query(saga);
+    while (rows.next()) found.push_back(timer_row(rows));
+    return found;
+}
+
+std::int64_t Timers::count() {
+    return number(count_);
+}
+
+Calls::Calls(const Database& db)
+    : insert_(db,
+              "INSERT INTO calls (saga, step, run, part, question, attempts, next_at, reason) "
+              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '') RETURNING call"),
+      by_work_(db,
+               "SELECT call, saga, step, run, part, question, attempts FROM calls "
+               "WHERE saga = ?1 AND step = ?2 AND run = ?3 AND part = ?4"),
+      by_call_(db,
+               "SELECT call, saga, step, run, part, question, attempts FROM calls WHERE call = ?1"),
+      update_(db, "UPDATE calls SET attempts = ?2, next_at = ?3, reason = ?4 WHERE call = ?1"),
+      erase_(db, "DELETE FROM calls WHERE call = ?1"),
+      next_due_(db, "SELECT min(next_at) FROM calls WHERE next_at IS NOT NULL"),
+      due_(db,
+           "SELECT call, saga, step, run, part, question, attempts FROM calls "
+           "WHERE next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at, call LIMIT ?2"),
+      count_(db, "SELECT count(*) FROM calls") {}
+
+Calls::Row Calls::call_row(const Rows& rows) {
+    return {.call = rows.integer(0),
+            .saga = rows.integer(1),
+            .step = std::string(rows.text(2)),
+            .run = rows.id(3),
+            .part = static_cast<core::Part>(rows.integer(4)),
+            .question = rows.bytes(5),
+            .attempts = static_cast<int>(rows.integer(6))};
+}
+
+std::int64_t Calls::insert(const Row& row, Time next_at) {
+    Rows rows = insert_.query(row.saga, row.step, run_key(row.run), row.part, row.question,
+                              row.attempts, next_at);
+    SAGA_ASSERT(rows.next());
+    return rows.integer(0);
+}
+
+std::optional<Calls::Row> Calls::find(std::int64_t saga, std::string_view step, const EventId& run,
+                                      core::Part part) {
+    Rows rows = by_work_.query(saga, step, run_key(run), part);
+    return rows.next() ? std::optional(call_row(rows)) : std::nullopt;
+}
+
+std::optional<Calls::Row> Calls::find(std::int64_t call) {
+    Rows rows = by_call_.query(call);
+    return rows.next() ? std::optional(call_row(rows)) : std::nullopt;
+}
+
+void Calls::update(std::int64_t call, int attempts, std::optional<Time> next_at,
+                   std::string_view reason) {
+    update_.exec(call, attempts, next_at, reason);
+}
+
+void Calls::erase(std::int64_t call) {
+    erase_.exec(call);
+}
+std::optional<Time> Calls::next_due() {
+    return time_or_none(next_due_);
+}
+
+std::vector<Calls::Row> Calls::due(Time now, std::size_t most) {
+    std::vector<Row> found;
+    Rows rows = due_.query(now, most);
+    while (rows.next()) found.push_back(call_row(rows));
+    return found;
+}
+
+std::int64_t Calls::count() {
+    return number(count_);
+}
+
+Locks::Locks(const Database& db)
+    : holder_(db, "SELECT saga FROM locks WHERE entity = ?1"),
+      take_(db, "INSERT OR IGNORE INTO locks VALUES (?1, ?2)"),
+      release_(db, "DELETE FROM locks WHERE saga = ?1"),
+      count_(db, "SELECT count(*) FROM locks") {
+    reload();
+}
+
+std::int64_t Locks::other_holder(std::string_view entity, std::int64_t saga) {
+    Rows rows = holder_.query(entity);
+    if (!rows.next()) return 0;
+    return rows.integer(0) == saga ? 0 : rows.integer(0);
+}
+
+void Locks::take(std::string_view entity, std::int64_t saga) {
+    held_ += take_.exec(entity, saga);
+}
+
+std::int64_t Locks::release(std::int64_t saga) {
+    const std::int64_t released = release_.exec(saga);
+    held_ -= released;
+    return released;
+}
+
+void Locks::reload() {
+    held_ = number(count_);
+}
+
+}  // namespace saga::store

@@ -1,0 +1,114 @@
+#include "saga/store/position.hpp"
+
+#include "saga/store/database.hpp"
+
+namespace saga::store {
+namespace {
+
+core::StoreTime store_time(const Rows& rows, int column) {
+    return core::StoreTime(std::chrono::nanoseconds(rows.integer(column)));
+}
+std::int64_t ns(core::StoreTime time) {
+    return time.time_since_epoch().count();
+}
+
+}  // namespace
+
+Cursor::Cursor(const Database& db)
+    : load_(db, "SELECT created, seq, deleted, stored_at FROM cursor"),
+      load_checkpoints_(db, "SELECT seq, stored_at, event_id FROM checkpoints ORDER BY seq"),
+      write_(db, "UPDATE cursor SET created = ?1, seq = ?2, deleted = ?3, stored_at = ?4"),
+      insert_(db, "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3)"),
+      erase_(db, "DELETE FROM checkpoints WHERE seq = ?1"),
+      erase_above_(db, "DELETE FROM checkpoints WHERE seq > ?1") {
+    reload();
+}
+
+void Cursor::move_to(std::uint64_t seq, const std::optional<core::Checkpoint>& last) {
+    position_.seq = seq;
+    if (last) {
+        stored_at_ = last->stored_at;
+        checkpoints_.add(*last);
+        insert_.exec(last->seq, ns(last->stored_at), last->id);
+        for (const std::uint64_t old : checkpoints_.take_superfluous()) erase_.exec(old);
+    }
+    write();
+}
+
+void Cursor::adopt(core::StoreTime created, std::uint64_t seq, std::uint64_t deleted) {
+    position_ = {created, seq, deleted};
+    write();
+}
+
+void Cursor::rewind_to(std::uint64_t seq, core::StoreTime created, std::uint64_t deleted) {
+    position_ = {created, seq, deleted};
+    checkpoints_.forget_above(seq);
+    erase_above_.exec(seq);
+    write();
+}
+
+void Cursor::reload() {
+    {
+        Rows rows = load_.query();
+        SAGA_ASSERT(rows.next());
+        position_ = {store_time(rows, 0), static_cast<std::uint64_t>(rows.integer(1)),
+                     static_cast<std::uint64_t>(rows.integer(2))};
+        stored_at_ = store_time(rows, 3);
+    }
+    checkpoints_ = {};
+    Rows rows = load_checkpoints_.query();
+    while (rows.next())
+        checkpoints_.add(
+            {static_cast<std::uint64_t>(rows.integer(0)), store_time(rows, 1), rows.id(2)});
+}
+
+void Cursor::write() {
+    write_.exec(ns(position_.created), position_.seq, position_.deleted, ns(stored_at_));
+}
+
+Meta::Meta(const Database& db)
+    : get_(db, "SELECT value FROM meta WHERE name = ?1"),
+      set_(db, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"),
+      erase_(db, "DELETE FROM meta WHERE name = ?1") {}
+
+std::optional<std::string> Meta::text(std::string_view name) {
+    Rows rows = get_.query(name);
+    return rows.next() ? std::optional(std::string(rows.text(0))) : std::nullopt;
+}
+
+std::int64_t Meta::number(std::string_view name, std::int64_t otherwise) {
+    Rows rows = get_.query(name);
+    return rows.next() ? rows.integer(0) : otherwise;
+}
+
+void Meta::set(std::string_view name, std::string_view value) {
+    set_.exec(name, value);
+}
+void Meta::set(std::string_view name, std::int64_t value) {
+    set_.exec(name, value);
+}
+void Meta::erase(std::string_view name) {
+    erase_.exec(name);
+}
+
+Attempts::Attempts(const Database& db)
+    : add_(db,
+           "INSERT INTO attempts VALUES (?1, 1) ON CONFLICT DO UPDATE SET times = times + 1 "
+           "RETURNING times"),
+      erase_(db, "DELETE FROM attempts WHERE item = ?1"),
+      clear_(db, "DELETE FROM attempts") {}
+
+int Attempts::add(std::string_view item) {
+    Rows rows = add_.query(item);
+    SAGA_ASSERT(rows.next());
+    return static_cast<int>(rows.integer(0));
+}
+
+void Attempts::erase(std::string_view item) {
+    erase_.exec(item);
+}
+void Attempts::clear() {
+    clear_.exec();
+}
+
+}  // namespace saga::store

@@ -1,0 +1,81 @@
+// Order takes a customer's order and says, once, how it ended.
+//
+//   place    PlaceOrder      -> OrderRequested     a command: the first fact of the saga
+//   cancel   CancelOrder     -> CancelRequested    a command: shipping decides, it owns the pivot
+//   open     OrderRequested  -> (its row)
+//   confirm  OrderShipped    -> OrderConfirmed     the end of a saga that held
+//   reject   any failure     -> OrderRejected      the end of a saga that did not
+
+#include "services/order/order.hpp"
+
+#include "shop_events.hpp"
+
+using namespace shop;
+
+namespace {
+
+constexpr auto kTables = R"sql(
+    CREATE TABLE orders (
+        id          TEXT PRIMARY KEY,
+        customer_id TEXT NOT NULL,
+        total_cents INTEGER NOT NULL,
+        state       TEXT NOT NULL CHECK (state IN ('open', 'confirmed', 'rejected'))
+    ) STRICT;
+)sql";
+constexpr auto kOpen = "INSERT INTO orders VALUES (?1, ?2, ?3, 'open')";
+constexpr auto kConfirm = "UPDATE orders SET state = 'confirmed' WHERE id = ?1";
+constexpr auto kReject = R"sql(
+    INSERT INTO orders VALUES (?1, '', 0, 'rejected')
+        ON CONFLICT DO UPDATE SET state = 'rejected')sql";
+constexpr int kMostUnits = 1'000'000;                   // of a line
+constexpr std::int64_t kMostUnitCents = 1'000'000'000;  // keeps every total below 2^63
+
+saga::Reply<OrderRequested> place(const saga::View&, const PlaceOrder& order) {
+    std::int64_t total_cents = 0;
+    for (const Line& line : order.lines) {
+        if (line.quantity < 1 || line.quantity > kMostUnits || line.unit_price_cents < 0 ||
+            line.unit_price_cents > kMostUnitCents) {
+            return saga::Refused{"invalid", "quantity or price out of range: " + line.sku};
+        }
+        total_cents += line.quantity * line.unit_price_cents;
+    }
+    if (order.lines.empty()) return saga::Refused{"invalid", "an order needs a line"};
+    return OrderRequested{.order_id = order.order_id,
+                          .customer_id = order.customer_id,
+                          .lines = order.lines,
+                          .total_cents = total_cents};
+}
+
+saga::Reply<CancelRequested> cancel(const saga::View& db, const CancelOrder& order) {
+    if (!db.seen<OrderRequested>())
+        return saga::Refused{"unknown", "there is no order " + order.order_id};
+    return CancelRequested{.order_id = order.order_id};
+}
+
+void open(saga::Tx& tx, const OrderRequested& order) {
+    tx.exec(kOpen, order.order_id, order.customer_id, order.total_cents);
+}
+
+OrderConfirmed confirm(saga::Tx& tx, const OrderShipped& shipped) {
+    tx.exec(kConfirm, shipped.order_id);
+    return OrderConfirmed{.order_id = shipped.order_id};
+}
+
+OrderRejected reject(saga::Tx& tx, const saga::Failed& failure) {
+    tx.exec(kReject, tx.saga_id());
+    return OrderRejected{.order_id = tx.saga_id(), .reason = failure.event};
+}
+
+}  // namespace
+
+saga::Service order_service() {
+    saga::Service service{"order", kTables};
+    service.command("place", &PlaceOrder::order_id, place);
+    service.command("cancel", &CancelOrder::order_id, cancel);
+    service.step("open", open).keeps();
+    service.step("confirm", confirm).ends_saga();
+    service.step("reject", reject).ends_saga();
+    service.question("show", "SELECT * FROM orders WHERE id = ?1");
+    service.question("books", "SELECT state, count(*), total(total_cents) FROM orders GROUP BY 1");
+    return service;
+}

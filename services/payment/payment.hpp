@@ -1,0 +1,5 @@
+#pragma once
+
+#include <saga/saga.hpp>
+
+saga::Service payment_service();

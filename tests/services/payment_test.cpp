@@ -1,0 +1,86 @@
+#include "services/payment/payment.hpp"
+
+#include <doctest/doctest.h>
+
+#include <saga/scenario.hpp>
+
+#include "shop_events.hpp"
+
+using namespace shop;
+using namespace std::chrono_literals;
+using saga::testing::Scenario;
+
+namespace {
+const StockReserved kOrder{.order_id = "o1", .customer_id = "ann", .total_cents = 900};
+const Charge kCharge{.customer_id = "ann", .amount_cents = 900};
+const Receipt kReceipt{.charge_id = "c7"};
+const PaymentTaken kTaken{
+    .order_id = "o1", .customer_id = "ann", .amount_cents = 900, .charge_id = "c7"};
+const Refund kRefund{.charge_id = "c7", .amount_cents = 900};
+const PaymentRefunded kRefunded{.order_id = "o1", .amount_cents = 900};
+const ShippingRefused kRefused{.order_id = "o1", .reason = "too heavy"};
+}  // namespace
+
+TEST_CASE("payment: charges the customer once at the bank") {
+    Scenario s{payment_service()};
+    s.given(kOrder);
+    CHECK(s.called(kCharge));
+    CHECK(s.answer(kReceipt).emitted(kTaken));
+    CHECK(s.quiet());
+    CHECK(s.value("SELECT cents FROM payment") == 900);
+}
+TEST_CASE("payment: declines when the bank declines, and keeps no row") {
+    Scenario s{payment_service()};
+    s.given(kOrder).answer(Receipt{.declined = "no credit"});
+    CHECK(s.emitted(PaymentDeclined{.order_id = "o1", .reason = "no credit"}));
+    CHECK(s.quiet());
+    CHECK(s.value("SELECT count(*) FROM payment") == 0);
+}
+TEST_CASE("payment: refunds when shipping refuses") {
+    Scenario s{payment_service()};
+    s.given(kOrder).answer(kReceipt).given_failed(kRefused);
+    CHECK(s.emitted(kTaken));
+    CHECK(s.called(kRefund));
+    CHECK(s.answer(Receipt{}).emitted(kRefunded));
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: an order that failed first is never charged") {
+    Scenario s{payment_service()};
+    s.given_failed(kRefused).given(kOrder);
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: a failure during the charge waits for the bank, then refunds") {
+    Scenario s{payment_service()};
+    s.given(kOrder).given_failed(kRefused);
+    CHECK(s.called(kCharge));
+    CHECK(s.answer(kReceipt).emitted(kTaken));
+    CHECK(s.called(kRefund));
+    CHECK(s.answer(Receipt{}).emitted(kRefunded));
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: asks again, and charges once, when the bank is silent") {
+    Scenario s{payment_service()};
+    s.given(kOrder).silence().silence().answer(kReceipt);
+    CHECK(s.emitted(kTaken));
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: reminds shipping after 30 silent minutes, once") {
+    Scenario s{payment_service()};
+    s.given(kOrder).answer(kReceipt).elapse(29min);
+    CHECK(s.emitted(kTaken));
+    CHECK(s.quiet());
+    CHECK(s.elapse(1min).emitted(ShippingOverdue{.order_id = "o1"}));
+    CHECK(s.elapse(24h).quiet());
+}
+TEST_CASE("payment: reminds nobody once the order shipped, or failed") {
+    Scenario shipped{payment_service()};
+    shipped.given(kOrder).answer(kReceipt).given(OrderShipped{.order_id = "o1"}).elapse(30min);
+    CHECK(shipped.emitted(kTaken));
+    CHECK(shipped.quiet());
+
+    Scenario failed{payment_service()};
+    failed.given(kOrder).answer(kReceipt).given_failed(kRefused).answer(Receipt{}).elapse(30min);
+    CHECK(failed.emitted(kTaken));
+    CHECK(failed.emitted(kRefunded));
+    CHECK(failed.quiet());
+}
