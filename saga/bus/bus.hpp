@@ -12,6 +12,7 @@
 
 #include "saga/core/envelope.hpp"
 #include "saga/core/history.hpp"
+#include "saga/core/limits.hpp"
 
 namespace saga::bus {
 
@@ -36,8 +37,7 @@ template <class T>
 using Done = std::function<void(Result<T>)>;
 
 struct Server {
-    std::string version;        ///< "2.9.10"
-    bool many_filters = false;  ///< a consumer may have several: from 2.10 on
+    std::string url;  ///< of the one that we are connected to, without secrets
 };
 
 struct StoredMessage {
@@ -49,13 +49,16 @@ struct StoredMessage {
 
 struct StreamInfo {
     core::StreamState state;
-    std::string config;  ///< JSON, as the broker echoes it
+    std::uint64_t first_hole = 0;  ///< the lowest deleted sequence; 0: there is none
+    std::string config;            ///< JSON, as the broker echoes it
 };
 
 struct ConsumerSpec {
     std::string name;
-    std::vector<std::string> filters;  ///< one, or several where the server takes them
+    /// Servers before 2.10 know no list of them and deliver everything: the reader looks again.
+    std::vector<std::string> filters;
     std::uint64_t start_seq = 1;
+    std::chrono::nanoseconds inactive = core::kConsumerInactive;  ///< then the broker forgets it
 };
 struct ConsumerState {
     std::uint64_t delivered = 0;  ///< messages that this consumer has delivered
@@ -120,6 +123,8 @@ class Bus {
     /// Waits until something has come, wake() was called, or `until`.
     virtual void wait(Steady until) = 0;
     virtual void wake() = 0;  ///< From any thread, and from a signal handler.
+    /// Why there is no connection; empty while there is one.
+    virtual std::string trouble() const = 0;
     /// Sends what was asked for: nothing leaves before.
     virtual void flush() = 0;
 

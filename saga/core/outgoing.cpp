@@ -54,11 +54,24 @@ std::optional<std::int64_t> Outgoing::settled(const EventId& id) {
     const auto known = ids_.find(id);
     if (known == ids_.end()) return std::nullopt;
     const std::int64_t seq = known->second;
-    Entry& entry = rows_.at(seq);
-    leave(entry);
-    ids_.erase(known);
-    rows_.erase(seq);
+    forget(seq);
     return seq;
+}
+
+void Outgoing::stands(const EventId& id, std::uint64_t stream_seq) {
+    const auto known = ids_.find(id);
+    if (known == ids_.end()) return;
+    Entry& entry = rows_.at(known->second);
+    leave(entry);
+    await(entry, stream_seq);
+}
+
+void Outgoing::forget(std::int64_t seq) {
+    const auto at = rows_.find(seq);
+    if (at == rows_.end()) return;
+    leave(at->second);
+    ids_.erase(at->second.row.id);
+    rows_.erase(at);
 }
 
 std::size_t Outgoing::passed(std::uint64_t cursor) {

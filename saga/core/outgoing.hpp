@@ -45,6 +45,12 @@ class Outgoing {
     /// Its event was read back from the stream. The row's seq, or none when it is not here.
     std::optional<std::int64_t> settled(const EventId& id);
 
+    /// Its event was seen in the stream at `stream_seq`, where the reader will meet it.
+    void stands(const EventId& id, std::uint64_t stream_seq);
+
+    /// Nobody will read this one back: it leaves.
+    void forget(std::int64_t seq);
+
     /// The reader has handled everything up to `cursor`: rows that should have been among it were
     /// lost, and go again. How many.
     std::size_t passed(std::uint64_t cursor);

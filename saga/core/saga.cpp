@@ -9,20 +9,6 @@ namespace {
 
 using detail::Type;
 
-/// The place of the event in a step's signature.
-std::optional<std::uint32_t> slot_of(const detail::StepCode& step, const Envelope& event) {
-    for (std::uint32_t slot = 0; slot < step.starts_on.size(); ++slot) {
-        const Type type = step.starts_on[slot];
-        const bool any = type == &detail::kAnyFailure && event.kind == Kind::failed;
-        if (any || type->full == event.type) return slot;
-    }
-    return std::nullopt;
-}
-
-bool takes(const detail::ReactionCode& reaction, const Envelope& event) {
-    return reaction.on == &detail::kAnyEvent || reaction.on->full == event.type;
-}
-
 std::string_view name_of(const Envelope& event) {
     return detail::split_type(event.type).name;
 }
@@ -39,6 +25,20 @@ std::optional<std::string_view> failure_in(const Envelope& event) {
 
 // ---- an event's roles ---------------------------------------------------------------------------
 
+/// The place of the event in a step's signature.
+std::optional<std::uint32_t> Saga::slot_of(const detail::StepCode& step, const Envelope& event) {
+    for (std::uint32_t slot = 0; slot < step.starts_on.size(); ++slot) {
+        const Type type = step.starts_on[slot];
+        const bool any = type == &detail::kAnyFailure && event.kind == Kind::failed;
+        if (any || type->full == event.type) return slot;
+    }
+    return std::nullopt;
+}
+
+bool Saga::takes(const detail::ReactionCode& reaction, const Envelope& event) {
+    return reaction.on == &detail::kAnyEvent || reaction.on->full == event.type;
+}
+
 void Saga::on_event(const Message& event) {
     const Envelope& e = event.envelope();
     const std::optional<std::string_view> failure = failure_in(e);
@@ -52,15 +52,12 @@ void Saga::on_event(const Message& event) {
         state_.row.started = e.started;
         host_.know(state_.row);
     }
-    if (failure && state_.ended() && !state_.failed()) {
+    if (too_late(e))
         host_.dead_letter(event, {},
                           "its saga has ended with " + state_.row.ended_by +
                               ": a failure after that undoes nothing");
-        for (const detail::ReactionCode& reaction : contract_.reactions)
-            if (takes(reaction, e)) react(reaction, event, {.place = next_place()});
-        return;
-    }
-    if (failure) fail(*failure);
+    else if (failure)
+        fail(*failure);
     if (e.kind == Kind::ended) end(name_of(e));
     hear(event);
 
@@ -175,18 +172,34 @@ const char* Saga::unfit(const Envelope& event) const {
     return bad ? "its payload is no sound table of its type" : nullptr;
 }
 
+/// A failure of a saga that has ended with success: an alarm, which only reactions see.
+bool Saga::too_late(const Envelope& event) const {
+    return failure_in(event).has_value() && state_.ended() && !state_.failed();
+}
+
+/// Whether a handler would see the event now.
+bool Saga::wanted(const Envelope& event) const {
+    const auto reacts = [&](const detail::ReactionCode& reaction) {
+        return takes(reaction, event) && !host_.reacted(reaction.on->name, event.id);
+    };
+    const auto runs = [&](const detail::StepCode& step) {
+        const auto slot = slot_of(step, event);
+        return slot && on_trigger(facts_of(step, event, *slot, {})) == OnTrigger::run;
+    };
+    return std::any_of(contract_.reactions.begin(), contract_.reactions.end(), reacts) ||
+           (!too_late(event) && std::any_of(contract_.steps.begin(), contract_.steps.end(), runs));
+}
+
 void Saga::take_roles(const Message& event, std::uint32_t place) {
     const Envelope& e = event.envelope();
-    const bool reactions = std::any_of(contract_.reactions.begin(), contract_.reactions.end(),
-                                       [&](const auto& reaction) { return takes(reaction, e); });
-    const bool will_run = reactions || !e.forward() || !state_.failed();
-    if (const char* why = unfit(e); why != nullptr && will_run)
+    if (const char* why = unfit(e); why != nullptr && wanted(e))
         return park({.place = place, .event = e.id, .forward = e.forward(), .state = Parking::dead},
                     &event, why);
+    const bool only_reactions = too_late(e);
     for (const detail::ReactionCode& reaction : contract_.reactions)
         if (takes(reaction, e)) react(reaction, event, {.place = place});
     for (const detail::StepCode& step : contract_.steps)
-        if (slot_of(step, e)) trigger(step, event, {.place = place});
+        if (!only_reactions && slot_of(step, e)) trigger(step, event, {.place = place});
 }
 
 void Saga::react(const detail::ReactionCode& reaction, const Message& event, ParkedRow waiting) {
@@ -226,6 +239,19 @@ void Saga::trigger(const detail::StepCode& step, const Message& event, ParkedRow
             break;
     }
     unpark(waiting);
+}
+
+void Saga::on_missed(const Message& event, const detail::ReactionCode& reaction) {
+    const Envelope& e = event.envelope();
+    if (!takes(reaction, e) || e.hops > kMaxHops) return;
+    if (reaction.on->verify != nullptr && !reaction.on->verify(e.payload)) return;
+    if (state_.row.key == 0) {
+        state_.row.id = e.saga;
+        state_.row.started = e.started;
+        host_.know(state_.row);
+    }
+    react(reaction, event, {.place = next_place()});
+    settle();
 }
 
 // ---- items that are no new event ----------------------------------------------------------------
@@ -288,6 +314,7 @@ void Saga::on_answer(const StepRow& asked, Part part, Bytes answer) {
     const Attempt attempt = host_.settle(*step, row, part, answer);
     if (attempt.result == Result::success || attempt.result == Result::failure) {
         host_.close_call(row, part);
+        if (const ParkedRow* dead = dead_call(row, part)) unpark(ParkedRow(*dead));
         if (part == Part::undo) {
             settle_undo(*step, row, attempt, {});
         } else {
@@ -301,6 +328,7 @@ void Saga::on_answer(const StepRow& asked, Part part, Bytes answer) {
 }
 
 void Saga::on_dead_call(const StepRow& row, Part part, std::string_view why) {
+    if (dead_call(row, part) != nullptr) return;
     park({.place = next_place(),
           .what = Waits::call,
           .step = row.step,
@@ -323,9 +351,9 @@ void Saga::on_operation(Operation operation, ParkedRow row, const Message* event
     StepRow* standing = row_of(row.step, row.run);
     if (operation != Operation::retry) {
         pass_over(row, event);
-        if (operation == Operation::drop)
+        if (operation == Operation::drop && row.blocks())
             for (ParkedRow behind : std::vector(state_.parked)) {
-                if (behind.state != Parking::behind) continue;
+                if (behind.state != Parking::behind || behind.place <= row.place) continue;
                 behind.state = Parking::dropped;
                 park(behind, nullptr, "dropped with the event before it");
             }
@@ -337,9 +365,10 @@ void Saga::on_operation(Operation operation, ParkedRow row, const Message* event
             standing->state = StepState::undoing;
             put(StepRow(*standing));
         }
+        const bool in_turn = row.follows();  // its saga's order stands above an operator's word
         row.attempts = 0;
-        row.state = Parking::retry;
-        park(row, nullptr, "an operator asks for another attempt", true);
+        row.state = in_turn ? Parking::behind : Parking::retry;
+        park(row, nullptr, "an operator asks for another attempt", !in_turn);
     }
     settle();
 }

@@ -76,6 +76,8 @@ struct ParkedRow {
     bool blocks() const {
         return what <= Waits::reaction && state != Parking::later && state != Parking::unlike;
     }
+    /// It waits only for what stands before it.
+    bool follows() const { return state == Parking::behind || state == Parking::dropped; }
 };
 
 /// All that this service knows of a saga.
@@ -163,6 +165,12 @@ class Host {
     virtual void dead_letter(const Message& event, std::string_view step, std::string_view why) = 0;
 };
 
+/// Whether one of the failures so far takes the step back.
+bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row);
+
+/// Ended, or failed with nothing left to take back, and nothing waits.
+bool finished(const detail::Contract& contract, const SagaState& state);
+
 enum class Operation : std::uint8_t { retry, skip, drop };
 
 class Saga {
@@ -179,6 +187,8 @@ class Saga {
         : contract_(contract), state_(state), host_(host), facts_(facts) {}
 
     void on_event(const Message& event);
+    /// An event that was read before this build had the reaction.
+    void on_missed(const Message& event, const detail::ReactionCode& reaction);
     /// `event` is the row's, null for an undo and a timer.
     void on_retry(ParkedRow row, const Message* event);
     void on_answer(const StepRow& row, Part part, Bytes answer);
@@ -187,9 +197,6 @@ class Saga {
     void on_timer(const StepRow& row, std::uint32_t nth);
     /// `event` as of on_retry.
     void on_operation(Operation operation, ParkedRow row, const Message* event);
-
-    /// Ended, or failed with nothing left to take back, and nothing waits.
-    bool finished() const;
 
   private:
     using Result = Attempt::Result;
@@ -201,6 +208,8 @@ class Saga {
     void end(std::string_view word);
     void hear(const Message& event);
     const char* unfit(const Envelope& event) const;
+    bool too_late(const Envelope& event) const;
+    bool wanted(const Envelope& event) const;
     void take_roles(const Message& event, std::uint32_t place);
     void react(const detail::ReactionCode& reaction, const Message& event, ParkedRow waiting);
     void trigger(const detail::StepCode& step, const Message& event, ParkedRow waiting);
@@ -220,7 +229,6 @@ class Saga {
     void fire(const StepRow& row, std::uint32_t nth, ParkedRow waiting);
 
     // The way back.
-    bool undoable(const StepRow& row) const;
     void undo_all();
     void undo(StepRow row, ParkedRow waiting);
     void settle_undo(const detail::StepCode& step, StepRow row, const Attempt& attempt,
@@ -233,10 +241,14 @@ class Saga {
     void park(ParkedRow row, const Message* event, std::string_view why, bool at_once = false);
     void unpark(const ParkedRow& row);
     void pass_over(const ParkedRow& row, const Message* event);
+    const ParkedRow* dead_call(const StepRow& row, Part part) const;
     void wake_next();
     void wake_later(const EventId& but);
     void settle();
 
+    static std::optional<std::uint32_t> slot_of(const detail::StepCode& step,
+                                                const Envelope& event);
+    static bool takes(const detail::ReactionCode& reaction, const Envelope& event);
     const detail::StepCode* step_of(std::string_view name) const;
     StepRow* row_of(std::string_view step, const EventId& run) const;
     std::uint32_t next_nth() const;

@@ -8,12 +8,36 @@
 namespace saga::core {
 namespace {
 
-/// Whether it waits only for what stands before it.
-bool follows(const ParkedRow& row) {
-    return row.state == Parking::behind || row.state == Parking::dropped;
+const detail::StepCode* find_step(const detail::Contract& contract, std::string_view name) {
+    for (const detail::StepCode& step : contract.steps)
+        if (step.name == name) return &step;
+    return nullptr;
 }
 
 }  // namespace
+
+bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row) {
+    const detail::StepCode* step = find_step(contract, row.step);
+    if (step == nullptr || step->fate != detail::Fate::undo) return false;
+    const auto& on = step->undone_on;
+    const auto names = [&](detail::Type type) {
+        const auto& failures = state.row.failures;
+        return std::find(failures.begin(), failures.end(), type->name) != failures.end();
+    };
+    return on.empty() || std::any_of(on.begin(), on.end(), names);
+}
+
+bool finished(const detail::Contract& contract, const SagaState& state) {
+    if (!state.parked.empty()) return false;
+    if (state.ended() && !state.failed()) return true;
+    if (!state.failed()) return false;
+    return std::none_of(state.steps.begin(), state.steps.end(), [&](const StepRow& row) {
+        const bool open = row.state == StepState::calling || row.state == StepState::undoing ||
+                          row.state == StepState::undo_failed;
+        const Standing standing{row.state, !row.forward, undoable(contract, state, row)};
+        return open || on_failure(standing) != OnFailure::nothing;
+    });
+}
 
 // ---- running a step -----------------------------------------------------------------------------
 
@@ -117,7 +141,7 @@ void Saga::finish(const detail::StepCode& step, StepRow row, const Attempt& atte
     if (step.ends_saga && !attempt.events.empty()) end(attempt.events.front().type->name);
     if (!state_.failed() && !state_.ended()) set_timers(step, row);
     // A call that was open when the saga failed.
-    const Standing standing{StepState::done, !row.forward, undoable(row)};
+    const Standing standing{StepState::done, !row.forward, undoable(contract_, state_, row)};
     if (state_.failed() && on_failure(standing) == OnFailure::undo)
         undo(row, {.place = next_place()});
 }
@@ -133,6 +157,7 @@ void Saga::fail_step(const detail::StepCode& step, StepRow row, const Attempt& a
                    .role = Role::outcome,
                    .run = row.run,
                    .because = failure});
+    if (state_.ended() && !state_.failed()) return;  // undoes nothing: read back, it is an alarm
     fail(failure);
 }
 
@@ -178,24 +203,13 @@ void Saga::fire(const StepRow& row, std::uint32_t nth, ParkedRow waiting) {
 
 // ---- the way back -------------------------------------------------------------------------------
 
-/// Whether one of the failures so far takes the step back.
-bool Saga::undoable(const StepRow& row) const {
-    const detail::StepCode* step = step_of(row.step);
-    if (step == nullptr || step->fate != detail::Fate::undo) return false;
-    const auto& on = step->undone_on;
-    const auto names = [&](detail::Type type) {
-        const auto& failures = state_.row.failures;
-        return std::find(failures.begin(), failures.end(), type->name) != failures.end();
-    };
-    return on.empty() || std::any_of(on.begin(), on.end(), names);
-}
-
 void Saga::undo_all() {
     std::vector<StepRow> rows = state_.steps;
     std::sort(rows.begin(), rows.end(),
               [](const StepRow& a, const StepRow& b) { return a.nth > b.nth; });
     for (const StepRow& row : rows)
-        if (on_failure({row.state, !row.forward, undoable(row)}) == OnFailure::undo)
+        if (on_failure({row.state, !row.forward, undoable(contract_, state_, row)}) ==
+            OnFailure::undo)
             undo(row, {.place = next_place()});
 }
 
@@ -301,14 +315,23 @@ void Saga::pass_over(const ParkedRow& row, const Message* event) {
         host_.remember(row.step, *event);
     } else if (event != nullptr) {
         const Envelope& e = event->envelope();
-        for (const detail::StepCode& step : contract_.steps) {
-            const bool starts = std::any_of(step.starts_on.begin(), step.starts_on.end(),
-                                            [&](auto type) { return type->full == e.type; });
-            if (row.what == Waits::step ? row.step == step.name : starts)
+        const bool whole = row.what == Waits::event;
+        for (const detail::StepCode& step : contract_.steps)
+            if (whole ? slot_of(step, e).has_value() : row.step == step.name)
                 bury(step, step.once_per_event ? e.id : EventId{}, e.id, e.forward());
-        }
+        for (const detail::ReactionCode& reaction : contract_.reactions)
+            if (whole && takes(reaction, e)) host_.remember(reaction.on->name, *event);
     }
     unpark(row);
+}
+
+/// Of a call whose last attempt was made: what waits for an operator, or null.
+const ParkedRow* Saga::dead_call(const StepRow& row, Part part) const {
+    for (const ParkedRow& each : state_.parked)
+        if (each.what == Waits::call && each.step == row.step && each.run == row.run &&
+            each.nth == static_cast<std::uint32_t>(part))
+            return &each;
+    return nullptr;
 }
 
 /// The first of the events that wait in order has nothing before it any more.
@@ -317,10 +340,10 @@ void Saga::wake_next() {
     for (const ParkedRow& row : state_.parked) {
         if (!row.blocks()) continue;
         const bool sooner = first == nullptr || row.place < first->place;
-        const bool holds = first != nullptr && row.place == first->place && !follows(row);
+        const bool holds = first != nullptr && row.place == first->place && !row.follows();
         if (sooner || holds) first = &row;
     }
-    if (first != nullptr && follows(*first)) {
+    if (first != nullptr && first->follows()) {
         ParkedRow due = *first;
         host_.park(due, nullptr, {}, true);
     }
@@ -335,26 +358,13 @@ void Saga::wake_later(const EventId& but) {
 
 void Saga::settle() {
     if (!state_.parked.empty()) wake_next();
-    if (finished()) host_.release_locks();
-}
-
-bool Saga::finished() const {
-    if (!state_.parked.empty()) return false;
-    if (state_.ended() && !state_.failed()) return true;
-    if (!state_.failed()) return false;
-    return std::none_of(state_.steps.begin(), state_.steps.end(), [&](const StepRow& row) {
-        const bool open = row.state == StepState::calling || row.state == StepState::undoing ||
-                          row.state == StepState::undo_failed;
-        return open || on_failure({row.state, !row.forward, undoable(row)}) != OnFailure::nothing;
-    });
+    if (finished(contract_, state_)) host_.release_locks();
 }
 
 // ---- small words --------------------------------------------------------------------------------
 
 const detail::StepCode* Saga::step_of(std::string_view name) const {
-    for (const detail::StepCode& step : contract_.steps)
-        if (step.name == name) return &step;
-    return nullptr;
+    return find_step(contract_, name);
 }
 
 StepRow* Saga::row_of(std::string_view step, const EventId& run) const {

@@ -72,9 +72,11 @@ Committed Worker::round(Inbound& in, Time now) {
 
 Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
     const std::uint64_t cursor = store_.cursor.position().seq;
-    if (items.empty() && in.read_to <= cursor) return {};
+    const bool moves = in.read_to > cursor && in.messages.empty();
+    if (items.empty() && !moves && in.stored_letters.empty()) return {};
     last_.reset();
     transaction([&] {
+        for (const auto& [seq, at] : in.stored_letters) store_.outbox.settle(seq, at);
         std::size_t messages = 0;
         for (const Item& item : items) {
             messages += std::holds_alternative<const Delivery*>(item);
@@ -86,6 +88,7 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
         if (to > cursor) store_.cursor.move_to(to, last_);
     });
     take(in, items);
+    in.stored_letters.clear();
     return {.published = executor_.take_published(),
             .replies = std::exchange(replies_, {}),
             .items = items.size(),

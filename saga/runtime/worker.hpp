@@ -50,6 +50,8 @@ struct Inbound {
     std::optional<Time> timers_until;
     /// The reader has seen all up to here; what is not among `messages` concerns nobody here.
     std::uint64_t read_to = 0;
+    /// Dead letters that the broker has: (seq in the outbox, sequence in SAGA_DLQ).
+    std::vector<std::pair<std::int64_t, std::uint64_t>> stored_letters;
 };
 
 /// What a committed round leaves to be done.
@@ -89,6 +91,12 @@ class Worker {
     std::optional<std::uint64_t> catch_up_until() const { return catch_up_until_; }
     /// The head of start time is reached: what is unlike its record is a matter for an operator.
     void end_catch_up(Time now);
+
+    /// Applies reactions of a new release to what was read before it.
+    void catch_up_reactions(const std::deque<Delivery>& missed,
+                            const std::set<std::string>& reactions, Time now);
+    /// Whether the outbox explains an event of our own name, or did before it was pruned.
+    bool published(const core::Envelope& own, Time now);
 
     /// A clean stop.
     void stop();

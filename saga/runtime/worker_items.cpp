@@ -51,17 +51,12 @@ void Worker::mine(const core::Message& message) {
         store_.outbox.settle(*row, message.seq());
     } else if (catching_up()) {
         adopt(message);
-    } else {
-        const auto from = store_.meta.number(store::Meta::kJournalFrom);
-        const core::SagaRow saga = store_.sagas.find(e.saga);
-        const bool forgotten = e.started.time_since_epoch().count() < from;
-        const bool pruned = saga.key != 0 && e.time + core::kOutboxHorizon < now_;
-        if (!forgotten && !pruned)
-            throw ForeignInstance(fmt::format(
-                "the stream has the event {} ({} of saga {}, sequence {}) under the name of {}, "
-                "and this database never published it: another instance runs on a copy of it, or "
-                "this is an older copy; stop the other one, or restore this one from a backup",
-                e.id.text(), e.type, e.saga, message.seq(), contract_.service));
+    } else if (!published(e, now_)) {
+        throw ForeignInstance(fmt::format(
+            "the stream has the event {} ({} of saga {}, sequence {}) under the name of {}, and "
+            "this database never published it: another instance runs on a copy of it; stop that "
+            "one, and start this one again",
+            e.id.text(), e.type, e.saga, message.seq(), contract_.service));
     }
     if (e.type == kOperatorActed) obey(message);
 }

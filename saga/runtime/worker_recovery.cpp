@@ -46,6 +46,31 @@ void Worker::close_record(const EventId& id, const store::Recorded::Row& row) {
     store_.recorded.erase(id);
 }
 
+bool Worker::published(const core::Envelope& own, Time now) {
+    if (store_.outbox.find(own.id)) return true;
+    const auto from = store_.meta.number(store::Meta::kJournalFrom);
+    if (own.started.time_since_epoch().count() < from) return true;
+    return own.time + core::kOutboxHorizon < now && store_.sagas.find(own.saga).key != 0;
+}
+
+void Worker::catch_up_reactions(const std::deque<Delivery>& missed,
+                                const std::set<std::string>& reactions, Time now) {
+    now_ = now;
+    transaction([&] {
+        for (const Delivery& delivery : missed) {
+            const auto read = core::decode(delivery.bytes);
+            const auto* envelope = std::get_if<core::Envelope>(&read);
+            if (envelope == nullptr || core::spoofed(delivery.subject, *envelope)) continue;
+            const core::Message message(delivery.bytes, *envelope, delivery.seq,
+                                        delivery.stored_at);
+            core::SagaState state = store_.load(envelope->saga);
+            for (const detail::ReactionCode& reaction : contract_.reactions)
+                if (reactions.contains(std::string(reaction.on->name)))
+                    begin(state, origin_of(message)).on_missed(message, reaction);
+        }
+    });
+}
+
 std::string Worker::name_of(const Item& item) const {
     struct Name {
         std::string operator()(const Retry& retry) const {

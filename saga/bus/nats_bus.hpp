@@ -1,0 +1,94 @@
+// The port on a real nats-server, through nats.c.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "saga/bus/bus.hpp"
+#include "saga/bus/nats_loop.hpp"
+
+namespace saga::bus {
+
+class NatsBus final : public Bus {
+  public:
+    /// `service` names the connection and the inboxes; `nonce` (128 random bits as text) makes them
+    /// unguessable, since a server sends a PubAck to whatever reply subject a publisher names.
+    NatsBus(Address address, const std::string& service, const std::string& nonce);
+    ~NatsBus() override;
+
+    void poll(Listener& listener, Steady now) override;
+    void wait(Steady until) override;
+    void wake() override { loop_.wake(); }
+    void flush() override { loop_.flush(); }
+    std::string trouble() const override { return up_ ? std::string() : loop_.why(); }
+
+    void stream_info(Done<StreamInfo> done) override;
+    void message_at(std::uint64_t seq, Done<StoredMessage> done) override;
+    void create_consumer(const ConsumerSpec& spec, Done<ConsumerState> done) override;
+    void delete_consumer(const std::string& name, Done<std::monostate> done) override;
+    void consumer_state(const std::string& name, Done<ConsumerState> done) override;
+    void pull(const std::string& consumer, std::uint64_t pull, int batch,
+              std::chrono::nanoseconds expires, std::chrono::nanoseconds heartbeat) override;
+    void publish(Channel channel, std::uint64_t token, const std::string& subject,
+                 const core::Headers& headers, Bytes body) override;
+    void get(const std::string& bucket, const std::string& key,
+             Done<std::optional<Entry>> done) override;
+    void put(const std::string& bucket, const std::string& key, const std::string& value,
+             std::optional<std::uint64_t> revision, Done<std::uint64_t> done) override;
+    void listen(std::vector<std::string> subjects) override;
+    void unlisten() override;
+    void answer(const std::string& reply, std::string_view body) override;
+    void ask(const std::string& subject, std::string_view body, std::chrono::milliseconds timeout,
+             Done<std::string> done) override;
+
+  private:
+    /// An answer's message, or why there is none.
+    using Answered = std::function<void(natsMsg*, const Problem*)>;
+    struct Asked {
+        Answered answered;
+        Steady until;
+    };
+    /// Requests whose answers come to one inbox. A server's "nobody listens" comes without the
+    /// subject that it is about, so it is taken for all that are open in the same box.
+    struct Box {
+        Nats<natsSubscription> subscription;
+        std::map<std::uint64_t, Asked> open;
+    };
+
+    void connected(Listener& listener);
+    void disconnected(Listener& listener);
+    Nats<natsSubscription> subscribe(const std::string& subject);
+    std::string inbox(std::string_view box) const;
+    /// Whether there is a message; `nobody`: the server says that nobody listens.
+    bool next(const Nats<natsSubscription>& subscription, Nats<natsMsg>& message, bool& nobody);
+
+    void drain_messages(Listener& listener);
+    void status(Listener& listener, natsMsg* message);
+    void drain_acks(Listener& listener, Channel channel, const Nats<natsSubscription>& inbox);
+    void drain_box(Box& box);
+    void drain_requests(Listener& listener);
+    void expire(Box& box);
+    void fail_all(Box& box, const Problem& problem);
+
+    void request(Box& box, std::string_view name, const std::string& subject, std::string_view body,
+                 std::chrono::milliseconds timeout, const core::Headers& headers,
+                 Answered answered);
+    void api(const std::string& subject, const std::string& body,
+             std::function<void(Result<std::string_view>)> done);
+    void send(const std::string& subject, const std::string& reply, Bytes body,
+              const core::Headers& headers);
+
+    NatsLoop loop_;
+    std::string prefix_, own_prefix_;
+    Steady now_{}, heard_{};
+    bool up_ = false;
+    std::uint64_t last_token_ = 0, generation_ = 0;
+    Nats<natsSubscription> messages_, event_acks_, letter_acks_;
+    Box api_, asks_;
+    std::vector<std::string> listens_;
+    std::vector<Nats<natsSubscription>> requests_;
+};
+
+}  // namespace saga::bus

@@ -1,0 +1,73 @@
+#include "saga/bus/nats_options.hpp"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "saga/bus/nkey.hpp"
+
+namespace saga::bus {
+
+std::string describe(natsStatus status) {
+    natsStatus last = status;
+    const char* text = nats_GetLastError(&last);
+    const bool same = last == status && text != nullptr && *text != '\0';
+    return same ? fmt::format("{} ({})", natsStatus_GetText(status), text)
+                : natsStatus_GetText(status);
+}
+
+void check(natsStatus status, std::string_view doing) {
+    if (status != NATS_OK) throw Error(fmt::format("{}: {}", doing, describe(status)));
+}
+
+Nats<natsOptions> options_for(const Address& address, const std::string& name) {
+    natsOptions* made = nullptr;
+    check(natsOptions_Create(&made), "cannot set up nats.c");
+    Nats<natsOptions> options(made);
+    std::vector<std::string> urls;
+    std::string_view rest = address.url;
+    while (!rest.empty()) {
+        const auto comma = rest.find(',');
+        if (comma != 0) urls.emplace_back(rest.substr(0, comma));
+        rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    }
+    std::vector<const char*> servers;
+    for (const std::string& url : urls) servers.push_back(url.c_str());
+    check(natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())),
+          fmt::format("\"{}\" is no address of a nats-server", address.url));
+    natsOptions_SetName(made, name.c_str());
+    natsOptions_SetTimeout(made, address.timeout.count());
+    natsOptions_SetAllowReconnect(made, false);
+    natsOptions_SetIgnoreDiscoveredServers(made, true);
+    natsOptions_SetSendAsap(made, true);
+    if (!address.user.empty())
+        natsOptions_SetUserInfo(made, address.user.c_str(), address.password.c_str());
+    if (!address.token.empty()) natsOptions_SetToken(made, address.token.c_str());
+    if (!address.creds.empty())
+        check(natsOptions_SetUserCredentialsFromFiles(made, address.creds.c_str(), nullptr),
+              "cannot use the credentials " + address.creds);
+    if (!address.nkey.empty())
+        check(natsOptions_SetNKeyFromSeed(made, public_nkey(address.nkey).c_str(),
+                                          address.nkey.c_str()),
+              "cannot use the NKey seed " + address.nkey);
+    if (!address.ca.empty() || !address.cert.empty()) {
+        check(natsOptions_SetSecure(made, true), "this build of nats.c has no TLS");
+        if (!address.ca.empty())
+            check(natsOptions_LoadCATrustedCertificates(made, address.ca.c_str()),
+                  "cannot use the certificates " + address.ca);
+        if (!address.cert.empty())
+            check(
+                natsOptions_LoadCertificatesChain(made, address.cert.c_str(), address.key.c_str()),
+                "cannot use the certificate " + address.cert);
+    }
+    return options;
+}
+
+std::string_view header(natsMsg* message, const char* name) {
+    const char* value = nullptr;
+    return natsMsgHeader_Get(message, name, &value) == NATS_OK && value != nullptr
+               ? std::string_view(value)
+               : std::string_view();
+}
+
+}  // namespace saga::bus

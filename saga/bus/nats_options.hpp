@@ -1,0 +1,47 @@
+// How to reach the broker, and nats.c's statuses as exceptions.
+#pragma once
+
+#include <nats/nats.h>
+
+#include <chrono>
+#include <memory>
+#include <saga/error.hpp>
+#include <string>
+#include <string_view>
+
+namespace saga::bus {
+
+/// As natscli has them. Empty: not used.
+struct Address {
+    std::string url = "nats://127.0.0.1:4222";  ///< several with commas
+    std::string user, password, token;
+    std::string creds;  ///< a file of a JWT and its seed
+    std::string nkey;   ///< a file of an NKey's seed
+    std::string ca, cert, key;
+    std::string inbox_prefix;                  ///< of clients; services have their own
+    std::chrono::milliseconds timeout{2'000};  ///< of one attempt to connect
+};
+
+/// Throws saga::Error: `doing` and nats.c's own words.
+void check(natsStatus status, std::string_view doing);
+std::string describe(natsStatus status);
+
+struct DestroyNats {
+    void operator()(natsOptions* options) const { natsOptions_Destroy(options); }
+    void operator()(natsConnection* connection) const { natsConnection_Destroy(connection); }
+    void operator()(natsSubscription* subscription) const {
+        natsSubscription_Destroy(subscription);
+    }
+    void operator()(natsMsg* message) const { natsMsg_Destroy(message); }
+};
+template <class T>
+using Nats = std::unique_ptr<T, DestroyNats>;
+
+/// Options for this address, with `name` as the connection's. Never reconnects by itself: what an
+/// old connection had buffered must not be sent by a new one.
+Nats<natsOptions> options_for(const Address& address, const std::string& name);
+
+/// A header's value, or empty; names are matched to the letter.
+std::string_view header(natsMsg* message, const char* name);
+
+}  // namespace saga::bus

@@ -1,0 +1,74 @@
+// What the commands of `saga` share: how to reach the broker, how to speak, how to end.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "saga/bus/nats_client.hpp"
+#include "saga/bus/nats_options.hpp"
+
+namespace saga::cli {
+
+/// Exit codes, the same for every command.
+enum Exit : int {
+    kOk = 0,
+    kError = 1,
+    kUsage = 2,
+    kNotFound = 3,
+    kUnreachable = 4,  ///< or a time that passed
+    kUndone = 5,       ///< the saga that was asked about was undone
+    kStuck = 6,        ///< it failed to be undone, or does not move
+    kInterrupted = 130,
+};
+
+/// Ends the command: `what` goes to stderr, in one sentence that says what to do.
+class Stop : public Error {
+  public:
+    Stop(Exit code, const std::string& what) : Error(what), code(code) {}
+    Exit code;
+};
+
+/// Flags of the whole program, as natscli has them.
+struct Options {
+    bus::Address address;
+    std::string context;
+    std::chrono::milliseconds timeout{5'000};
+    bool json = false, force = false;
+
+    /// With the context's values where no flag or variable gave one.
+    bus::Address reach() const;
+    std::unique_ptr<bus::NatsClient> connect() const;  ///< Throws Stop(kUnreachable).
+};
+
+/// Colours where stdout is a terminal and NO_COLOR is not set.
+class Paint {
+  public:
+    Paint();
+    std::string bold(std::string_view text) const { return paint("1", text); }
+    std::string dim(std::string_view text) const { return paint("2", text); }
+    std::string red(std::string_view text) const { return paint("31", text); }
+    std::string green(std::string_view text) const { return paint("32", text); }
+    std::string yellow(std::string_view text) const { return paint("33", text); }
+    bool on() const { return on_; }
+
+  private:
+    std::string paint(std::string_view code, std::string_view text) const;
+    bool on_;
+};
+
+/// One request of JetStream's API. Throws Stop; an error of the broker carries its own words.
+nlohmann::json api(bus::NatsClient& client, const std::string& subject, const std::string& body,
+                   std::chrono::milliseconds timeout);
+/// As api, but null where the broker says that there is no such thing.
+nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
+                           const std::string& body, std::chrono::milliseconds timeout);
+
+// One file a command; each adds itself with its flags, examples and work.
+void add_bootstrap(CLI::App& app, Options& options);
+
+}  // namespace saga::cli

@@ -1,0 +1,81 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <saga/client.hpp>
+
+#include "saga/bus/nats_bus.hpp"
+#include "saga/bus/nats_client.hpp"
+#include "saga/core/subject.hpp"
+#include "saga/core/text.hpp"
+#include "saga/runtime/clock.hpp"
+#include "saga/runtime/stream_view.hpp"
+
+namespace saga {
+namespace {
+
+constexpr std::chrono::seconds kTimeout{5};
+
+bus::Address address_of(std::string url) {
+    bus::Address address;
+    address.url = std::move(url);
+    return address;
+}
+
+}  // namespace
+
+struct Client::Connection {
+    explicit Connection(std::string url)
+        : address(address_of(std::move(url))), client(address, "saga client") {}
+    bus::Address address;
+    bus::NatsClient client;
+};
+
+Client::Client(std::string url) : connection_(std::make_unique<Connection>(std::move(url))) {}
+Client::~Client() = default;
+
+std::optional<Refused> Client::send_command(std::string_view service, std::string_view verb,
+                                            std::vector<std::byte> request) {
+    const std::vector<std::byte> answer =
+        connection_->client.request(core::request_subject(service, verb), request, kTimeout);
+    const std::string_view text(reinterpret_cast<const char*>(answer.data()), answer.size());
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (json.is_object() && json.contains("accepted")) return std::nullopt;
+    if (!json.is_object() || !json.contains("refused"))
+        throw Error(fmt::format("{} answers what no service answers: {}", service, text));
+    const auto& refused = json["refused"];
+    const std::string code = refused.value("code", "");
+    const std::string why = refused.value("why", "");
+    if (code == "unavailable" || code == "busy")  // not a "no": ask again
+        throw Error(fmt::format("{} takes no command now: {}", service, why));
+    return Refused{code, why};
+}
+
+std::string Client::question(std::string_view service, std::string_view verb,
+                             std::string_view argument) {
+    std::string answer =
+        connection_->client.request_text(core::request_subject(service, verb), argument, kTimeout);
+    if (answer.starts_with("{\"refused\""))
+        throw Error(fmt::format("{} does not answer {}: {}", service, verb, answer));
+    return answer;
+}
+
+void Client::serve_bytes(std::string subject, Answer answer) {
+    connection_->client.serve(subject, std::move(answer));
+}
+
+std::string Client::ended(std::string_view saga_id, std::chrono::milliseconds timeout) {
+    if (!core::is_saga_id(saga_id)) throw Error("a saga id is 1 to 64 of A-Z a-z 0-9 _ -");
+    std::string word;
+    runtime::StreamView view(connection_->address);
+    view.read({.filter = "saga.*.ended.>", .timeout = timeout, .follow = true},
+              [&](const core::Message& message) {
+                  if (message.envelope().saga != saga_id) return true;
+                  word = detail::split_type(message.envelope().type).name;
+                  return false;
+              });
+    if (word.empty())
+        throw Error(fmt::format("saga {} has not ended within {} ms", saga_id, timeout.count()));
+    return word;
+}
+
+}  // namespace saga

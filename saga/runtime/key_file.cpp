@@ -1,0 +1,99 @@
+#include "saga/runtime/key_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace saga::runtime {
+namespace {
+
+constexpr std::size_t kDigits = 2 * core::IdKey::kSize;
+using Secret = std::array<std::uint8_t, core::IdKey::kSize>;
+
+[[noreturn]] void fail(const std::string& doing) {
+    throw Error(fmt::format("cannot {}: {}", doing, std::strerror(errno)));
+}
+
+/// Under another name first, so that a crash leaves no half of a key.
+void make_key(const std::string& path) {
+    Secret secret;
+    SAGA_ASSERT(sodium_init() >= 0);
+    randombytes_buf(secret.data(), secret.size());
+    std::array<char, kDigits + 1> text{};
+    sodium_bin2hex(text.data(), text.size(), secret.data(), secret.size());
+    text[kDigits] = '\n';
+    const std::string part = path + ".part";
+    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) fail("make the key file " + path);
+    const bool written = ::write(file, text.data(), text.size()) == ssize_t(text.size());
+    const bool durable = written && ::fsync(file) == 0;
+    ::close(file);
+    if (!durable || std::rename(part.c_str(), path.c_str()) != 0) fail("write " + path);
+    const std::string folder = std::filesystem::absolute(path).parent_path().string();
+    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory >= 0) {
+        ::fsync(directory);
+        ::close(directory);
+    }
+    sodium_memzero(secret.data(), secret.size());
+}
+
+}  // namespace
+
+core::IdKey load_key(const std::string& path, bool may_make) {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) {
+        if (!may_make)
+            throw Error(
+                fmt::format("the database was made with a key that is not here: bring back "
+                            "{} from the backup (without it every event would get another "
+                            "id, and the bank another key)",
+                            path));
+        make_key(path);
+    } else if ((found.st_mode & 077) != 0) {
+        throw Error(fmt::format(
+            "{} can be read by others: chmod 600 it, and consider the key known", path));
+    }
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) fail("read the key file " + path);
+    std::array<char, kDigits + 2> text{};
+    const auto size = ::read(file, text.data(), text.size());
+    ::close(file);
+    Secret secret;
+    std::size_t bytes = 0;
+    const bool sound = size >= ssize_t(kDigits) &&
+                       sodium_hex2bin(secret.data(), secret.size(), text.data(), kDigits, nullptr,
+                                      &bytes, nullptr) == 0 &&
+                       bytes == secret.size();
+    if (!sound)
+        throw Error(
+            fmt::format("{} is no key: it should be {} hexadecimal digits; bring it back "
+                        "from a backup",
+                        path, kDigits));
+    const core::IdKey key(secret);
+    sodium_memzero(secret.data(), secret.size());
+    sodium_memzero(text.data(), text.size());
+    return key;
+}
+
+void bind_key(store::Store& store, const core::IdKey& key, const std::string& path) {
+    const std::string fingerprint = key.fingerprint().text();
+    const auto known = store.meta.text(store::Meta::kKey);
+    if (!known) {
+        store.db().begin();
+        store.meta.set(store::Meta::kKey, fingerprint);
+        store.db().commit();
+    } else if (*known != fingerprint) {
+        throw Error(
+            fmt::format("{} is not the key that {} was made with: every event would get "
+                        "another id; bring the right one back from the backup",
+                        path, store.db().path()));
+    }
+}
+
+}  // namespace saga::runtime

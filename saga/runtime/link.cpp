@@ -1,0 +1,328 @@
+#include "saga/runtime/link.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "saga/bus/topology.hpp"
+#include "saga/core/limits.hpp"
+
+namespace saga::runtime {
+namespace {
+
+constexpr int kNoStream = 10059;
+constexpr int kNoMessage = 10037;
+constexpr auto kSecondLook = std::chrono::milliseconds(200);
+
+/// The reactions that have read the stream, as `meta` keeps them: one a line.
+std::set<std::string> lines(std::string_view text) {
+    std::set<std::string> found;
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        found.emplace(text.substr(0, end));
+        text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    }
+    return found;
+}
+
+std::set<std::string> reactions_of(const Contract& contract) {
+    std::set<std::string> names;
+    for (const detail::ReactionCode& reaction : contract.reactions)
+        names.emplace(reaction.on->name);
+    return names;
+}
+
+}  // namespace
+
+Link::Link(bus::Bus& bus, store::Store& store, Worker& worker, Relay& relay, Reader& reader,
+           Ownership& ownership, Inbound& in, const Contract& contract, Options options)
+    : bus_(bus),
+      store_(store),
+      worker_(worker),
+      relay_(relay),
+      reader_(reader),
+      ownership_(ownership),
+      in_(in),
+      contract_(contract),
+      options_(options) {}
+
+void Link::connected(const bus::Server& server, bus::Steady now) {
+    server_ = server;
+    now_ = now;
+    state_ = LinkState::owning;
+    ownership_.assert_it(now);
+}
+
+void Link::disconnected() {
+    state_ = LinkState::down;
+    judging_ = false;
+    suspicion_.clear();
+    reader_.close();
+    relay_.disconnected();
+    ownership_.disconnected();
+    in_.messages.clear();
+    in_.timers_until.reset();
+}
+
+void Link::start_over(bus::Steady now) {
+    if (state_ == LinkState::down || state_ == LinkState::owning) return;
+    reader_.close();
+    in_.messages.clear();
+    judging_ = false;
+    state_ = LinkState::judging;
+    next_judgement_ = now + core::kPublishPause;
+}
+
+void Link::tick(bus::Steady now, Time time) {
+    now_ = now;
+    if (state_ == LinkState::down || refusal_) return;
+    if (now >= ownership_.next_look()) ownership_.assert_it(now);
+    if (ownership_.refusal()) {
+        refusal_ = ownership_.refusal();
+        return;
+    }
+    if (state_ == LinkState::owning && ownership_.holds(now)) {
+        state_ = LinkState::judging;
+        next_judgement_ = now;
+    }
+    if (state_ != LinkState::owning && !judging_ && now >= next_judgement_) judge();
+    reader_.tick(now);
+    if (state_ == LinkState::recording) record_more(time);
+    if (state_ == LinkState::backfill) backfill_more(time);
+    if (reading() && worker_.catching_up() && in_.messages.empty() &&
+        reader_.read_to() >= *worker_.catch_up_until()) {
+        worker_.end_catch_up(time);
+        relay_.reload();
+        relay_.hold(false);
+    }
+}
+
+bus::Steady Link::next_tick() const {
+    if (state_ == LinkState::down) return bus::Steady::max();
+    return std::min({ownership_.next_look(), judging_ ? bus::Steady::max() : next_judgement_,
+                     reader_.next_tick()});
+}
+
+std::string Link::trouble() const {
+    if (state_ == LinkState::down) return "not connected to the broker";
+    if (state_ == LinkState::owning) return ownership_.trouble();
+    if (!trouble_.empty()) return trouble_;
+    return reader_.trouble();
+}
+
+void Link::failed(const bus::Problem& problem) {
+    judging_ = false;
+    next_judgement_ = now_ + core::kPublishPause;
+    trouble_ = problem.code == kNoStream
+                   ? "there is no stream SAGA on this broker: make it with `saga bootstrap`"
+                   : problem.text;
+}
+
+// ---- is it the stream that we have read? --------------------------------------------------------
+
+void Link::judge() {
+    judging_ = true;
+    bus_.stream_info([this](const bus::Result<bus::StreamInfo>& result) {
+        if (const auto* problem = std::get_if<bus::Problem>(&result)) return failed(*problem);
+        judged(std::get<bus::StreamInfo>(result));
+    });
+}
+
+void Link::judged(const bus::StreamInfo& info) {
+    stream_ = info;
+    trouble_.clear();
+    const std::vector<std::string> faults = bus::stream_faults(info.config);
+    if (!faults.empty()) {
+        refusal_ = fmt::format(
+            "the stream SAGA does not keep what this service relies on ({}): "
+            "mend it with `saga bootstrap`, or see `saga doctor`",
+            fmt::join(faults, "; "));
+        return;
+    }
+    const core::Position& position = store_.cursor.position();
+    if (position.created == core::StoreTime{}) {
+        never_read_ = true;
+        if (options_.rebuild && info.state.first_seq > 1) {
+            refusal_ =
+                "the stream no longer holds its first message, so nothing can be rebuilt "
+                "from it: restore the database from a backup";
+            return;
+        }
+        store_.db().begin();
+        store_.cursor.adopt(info.state.created, info.state.first_seq - 1, info.state.deleted);
+        store_.db().commit();
+        return sound();
+    }
+    below_ = 0;
+    switch (core::judge(info.state, position)) {
+        case core::Verdict::sound:
+            return look_at(0);
+        case core::Verdict::remade:
+            if (again("the stream was made anew")) go_back_to(0);
+            return;
+        case core::Verdict::went_back:
+            if (again("the stream ends before what was read")) look_at(0);
+            return;
+        case core::Verdict::hole:
+            below_ = info.first_hole;
+            if (again("the stream has a hole")) look_at(0);
+            return;
+        case core::Verdict::history_lost:
+            break;
+    }
+    if (!options_.accept_history_loss) {
+        refusal_ = fmt::format(
+            "the stream begins at {}, and this service has read up to {}: what lies between is "
+            "gone. Restore the stream, or start with --accept-history-loss to go on without it",
+            info.state.first_seq, position.seq);
+        return;
+    }
+    store_.db().begin();
+    store_.cursor.adopt(info.state.created, info.state.first_seq - 1, info.state.deleted);
+    store_.db().commit();
+    sound();
+}
+
+/// Whether the same was seen before; if not, it is looked at again soon.
+bool Link::again(std::string_view suspicion) {
+    if (suspicion_ == suspicion) return true;
+    suspicion_ = suspicion;
+    judging_ = false;
+    next_judgement_ = now_ + kSecondLook;
+    return false;
+}
+
+void Link::look_at(std::size_t nth_newest) {
+    const auto& checkpoints = store_.cursor.checkpoints().all();
+    if (nth_newest >= checkpoints.size()) {
+        const bool suspected = !suspicion_.empty();
+        return suspected ? go_back_to(stream_.state.first_seq - 1) : sound();
+    }
+    const core::Checkpoint& checkpoint = checkpoints[checkpoints.size() - 1 - nth_newest];
+    if (below_ != 0 && checkpoint.seq >= below_) return look_at(nth_newest + 1);
+    if (!core::can_look_at(checkpoint, stream_.state)) {  // trimmed by age, and all before it
+        return suspicion_.empty() ? sound() : go_back_to(stream_.state.first_seq - 1);
+    }
+    bus_.message_at(checkpoint.seq,
+                    [this, nth_newest](const auto& result) { looked(nth_newest, result); });
+}
+
+void Link::looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>& result) {
+    const auto& checkpoints = store_.cursor.checkpoints().all();
+    if (nth_newest >= checkpoints.size()) return look_at(nth_newest);
+    const core::Checkpoint checkpoint = checkpoints[checkpoints.size() - 1 - nth_newest];
+    bool holds = false;
+    if (const auto* problem = std::get_if<bus::Problem>(&result)) {
+        if (problem->code != kNoMessage) return failed(*problem);
+    } else {
+        const auto& message = std::get<bus::StoredMessage>(result);
+        const auto read = core::decode(message.bytes);
+        const auto* envelope = std::get_if<core::Envelope>(&read);
+        holds = core::holds(checkpoint, message.stored_at,
+                            envelope == nullptr ? EventId{} : envelope->id);
+    }
+    if (holds) return suspicion_.empty() ? sound() : go_back_to(checkpoint.seq);
+    if (nth_newest == 0 && !again("another message stands where one was read")) return;
+    look_at(nth_newest + 1);
+}
+
+void Link::sound() {
+    judging_ = false;
+    suspicion_.clear();
+    next_judgement_ = now_ + core::kStreamCheck;
+    if (state_ == LinkState::judging) first_ ? record() : read();
+}
+
+/// One transaction: the cursor, the checkpoints above it, and what must be published again.
+void Link::go_back_to(std::uint64_t seq) {
+    store_.db().begin();
+    store_.cursor.rewind_to(std::min(seq, store_.cursor.position().seq), stream_.state.created,
+                            stream_.state.deleted);
+    store_.outbox.unsettle_above(seq);
+    store_.db().commit();
+    in_.messages.clear();
+    in_.read_to = 0;
+    relay_.reload();
+    ++rewinds_;
+    state_ = LinkState::judging;
+    sound();
+}
+
+// ---- at start: what does the world know of us? --------------------------------------------------
+
+void Link::record() {
+    state_ = LinkState::recording;
+    recorded_ = 0;
+    reader_.open(store_.cursor.position().seq + 1, {worker_.subscription().own_filter()}, now_);
+}
+
+void Link::record_more(Time time) {
+    std::deque<bus::StoredMessage> messages = reader_.take();
+    if (!messages.empty()) store_.db().begin();
+    const bool any = !messages.empty();
+    for (const bus::StoredMessage& message : messages) {
+        const auto read = core::decode(message.bytes);
+        const auto* own = std::get_if<core::Envelope>(&read);
+        if (own == nullptr || core::spoofed(message.subject, *own)) continue;
+        if (worker_.published(*own, time)) {
+            relay_.events().stands(own->id, message.seq);
+        } else {
+            store_.recorded.insert(own->id, {message.seq, message.bytes});
+            ++recorded_;
+        }
+    }
+    if (any) store_.db().commit();
+    if (!reader_.at_head()) return;
+    if (recorded_ > 0 && never_read_ && stream_.state.first_seq > 1) {
+        refusal_ = fmt::format(
+            "this database is new, and the stream knows {} already and no longer "
+            "holds its first message: restore the database from a backup",
+            contract_.service);
+        return;
+    }
+    if (recorded_ > 0) worker_.begin_catch_up(stream_.state.last_seq);
+    backfill();
+}
+
+void Link::backfill() {
+    const std::set<std::string> declared = reactions_of(contract_);
+    const auto known = store_.meta.text(store::Meta::kReactions);
+    missed_reactions_.clear();
+    if (known) {
+        const std::set<std::string> before = lines(*known);
+        for (const std::string& reaction : declared)
+            if (!before.contains(reaction)) missed_reactions_.insert(reaction);
+    }
+    state_ = LinkState::backfill;
+    if (!missed_reactions_.empty() && store_.cursor.position().seq >= stream_.state.first_seq)
+        reader_.open(stream_.state.first_seq, {"saga.>"}, now_);
+    else
+        missed_reactions_.clear();
+}
+
+void Link::backfill_more(Time time) {
+    const std::uint64_t until = store_.cursor.position().seq;
+    if (!missed_reactions_.empty()) {
+        std::deque<Delivery> missed;
+        for (bus::StoredMessage& message : reader_.take())
+            if (message.seq <= until)
+                missed.push_back({std::move(message.subject), std::move(message.bytes), message.seq,
+                                  message.stored_at});
+        if (!missed.empty()) worker_.catch_up_reactions(missed, missed_reactions_, time);
+        if (reader_.read_to() < until && !reader_.at_head()) return;
+    }
+    store_.db().begin();
+    store_.meta.set(store::Meta::kReactions,
+                    fmt::format("{}", fmt::join(reactions_of(contract_), "\n")));
+    store_.db().commit();
+    read();
+}
+
+void Link::read() {
+    state_ = LinkState::reading;
+    first_ = false;
+    reader_.open(store_.cursor.position().seq + 1, worker_.subscription().filters(), now_);
+    relay_.connected(stream_.state.last_seq);
+    relay_.hold(worker_.catching_up());
+}
+
+}  // namespace saga::runtime

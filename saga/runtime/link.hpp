@@ -1,0 +1,94 @@
+// From a new connection to reading in order, and the watch that the stream stays the one we read.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "saga/runtime/clock.hpp"
+#include "saga/runtime/ownership.hpp"
+#include "saga/runtime/reader.hpp"
+#include "saga/runtime/relay.hpp"
+#include "saga/runtime/worker.hpp"
+
+namespace saga::runtime {
+
+/// What the steps of a connection are, in their order. Each begins when the one before is done.
+enum class LinkState : std::uint8_t {
+    down,       ///< no connection
+    owning,     ///< is the name ours?
+    judging,    ///< is the stream the one that we have read? If not: rewind
+    recording,  ///< at start: what did we publish that our outbox does not know?
+    backfill,   ///< reactions of a new release read what they missed
+    reading,    ///< business
+};
+
+class Link {
+  public:
+    struct Options {
+        bool accept_history_loss = false;  ///< an operator's word: go on behind what is gone
+        bool rebuild = false;
+    };
+    /// `in` holds what was read and not handled: it is forgotten with the connection.
+    Link(bus::Bus& bus, store::Store& store, Worker& worker, Relay& relay, Reader& reader,
+         Ownership& ownership, Inbound& in, const Contract& contract, Options options);
+
+    void connected(const bus::Server& server, bus::Steady now);
+    void disconnected();
+    /// A step of it came to nothing (the disk was full): from the stream's judgement on, again.
+    void start_over(bus::Steady now);
+    /// Goes on with whatever is due; may write to the database, between two rounds.
+    void tick(bus::Steady now, Time time);
+    bus::Steady next_tick() const;
+
+    LinkState state() const { return state_; }
+    bool reading() const { return state_ == LinkState::reading; }
+    /// It was reading once since the start: what the world knows of us is known here.
+    bool began() const { return !first_; }
+    /// Why this process must stop, or cannot go on without an operator, in one sentence.
+    const std::optional<std::string>& refusal() const { return refusal_; }
+    /// Why it is not reading.
+    std::string trouble() const;
+    std::uint64_t rewinds() const { return rewinds_; }
+    const bus::Server& server() const { return server_; }
+
+  private:
+    void judge();
+    void judged(const bus::StreamInfo& info);
+    bool again(std::string_view suspicion);
+    void look_at(std::size_t nth_newest);
+    void looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>& result);
+    void sound();
+    void go_back_to(std::uint64_t seq);
+
+    void record();
+    void record_more(Time time);
+    void backfill();
+    void backfill_more(Time time);
+    void read();
+    void failed(const bus::Problem& problem);
+
+    bus::Bus& bus_;
+    store::Store& store_;
+    Worker& worker_;
+    Relay& relay_;
+    Reader& reader_;
+    Ownership& ownership_;
+    Inbound& in_;
+    const Contract& contract_;
+    Options options_;
+
+    LinkState state_ = LinkState::down;
+    bus::Server server_;
+    bus::Steady now_{}, next_judgement_ = bus::Steady::max();
+    bus::StreamInfo stream_;
+    bool judging_ = false, first_ = true, never_read_ = false;
+    std::string suspicion_;    // seen once: looked at again before anything is rewound
+    std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
+    std::uint64_t recorded_ = 0, rewinds_ = 0;
+    std::set<std::string> missed_reactions_;
+    std::optional<std::string> refusal_;
+    std::string trouble_;
+};
+
+}  // namespace saga::runtime

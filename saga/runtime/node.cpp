@@ -1,0 +1,362 @@
+#include "saga/runtime/node.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "saga/core/subject.hpp"
+
+namespace saga::runtime {
+namespace {
+
+constexpr auto kIdleMove = std::chrono::seconds(1);  // an idle cursor is written so often
+constexpr auto kPruneEvery = std::chrono::seconds(10);
+constexpr auto kDiskPause = std::chrono::seconds(1);
+
+std::string number_id(Random& random) {
+    EventId id;
+    for (std::uint8_t& byte : id.bytes) byte = static_cast<std::uint8_t>(random.next());
+    id.bytes[6] = static_cast<std::uint8_t>(0x40 | (id.bytes[6] & 0x0F));  // UUID version 4
+    id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3F));
+    return id.text();
+}
+
+/// The file's own name, made with it: a copy has the same.
+std::string id_of(store::Store& store, Random& random) {
+    if (const auto id = store.meta.text(store::Meta::kDbId)) return *id;
+    const std::string id = number_id(random);
+    store.db().begin();
+    store.meta.set(store::Meta::kDbId, id);
+    store.db().commit();
+    return id;
+}
+
+std::uintmax_t size_of(const std::string& path) {
+    std::error_code none;
+    const auto size = std::filesystem::file_size(path, none);
+    return none ? 0 : size;
+}
+
+}  // namespace
+
+Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key, bus::Bus& bus,
+           Clock& clock, Random& random, Caller& caller, Options options)
+    : contract_(contract),
+      store_(store),
+      key_(key),
+      bus_(bus),
+      clock_(clock),
+      caller_(caller),
+      options_(std::move(options)),
+      timeline_(clock),
+      relay_(bus, store.outbox),
+      worker_(contract, store, key, random, relay_.events(), options_.worker),
+      reader_(bus, options_.name),
+      ownership_(bus, {.name = options_.name,
+                       .instance = options_.instance,
+                       .db_id = id_of(store, random),
+                       .epoch = store.meta.number(store::Meta::kEpoch),
+                       .where = options_.where,
+                       .rebuild = options_.rebuild}),
+      link_(bus, store, worker_, relay_, reader_, ownership_, in_, contract,
+            {.accept_history_loss = options_.accept_history_loss, .rebuild = options_.rebuild}),
+      desk_(contract, store, bus,
+            {.name = options_.name,
+             .instance = options_.instance,
+             .version = options_.version,
+             .where = options_.where,
+             .started = timeline_.now()},
+            [this] { return state_json(); }),
+      pruner_(contract, store, options_.horizons) {
+    relay_.reload();
+    look_ahead();
+}
+
+// ---- a turn -------------------------------------------------------------------------------------
+
+bus::Steady Node::turn() {
+    now_ = clock_.steady();
+    bus_.poll(*this, now_);
+    if (!denied_.empty()) throw Error(denied_);
+    if (link_.refusal()) throw Error(*link_.refusal());
+    try {
+        if (now_ >= full_until_) {
+            link_.tick(now_, timeline_.now());
+            gather();
+            work();
+            prune();
+        }
+    } catch (const store::DiskFull& full) {
+        store_.rollback();
+        relay_.reload();
+        link_.start_over(now_);
+        disk_ = full.what();
+        full_until_ = now_ + kDiskPause;
+    }
+    relay_.pump(now_);
+    start_calls();
+    introduce();
+    bus_.flush();
+    return next_turn();
+}
+
+/// Only the owner of the name acts; while the broker is away it works on with what it has.
+bool Node::may_act() const {
+    return ownership_.held_once() && link_.began() && !link_.refusal();
+}
+
+void Node::gather() {
+    if (draining_) reader_.close();
+    for (bus::StoredMessage& message : reader_.take()) {
+        const auto stored = std::chrono::floor<std::chrono::microseconds>(message.stored_at);
+        if (stored > timeline_.now()) timeline_.hear(stored, now_);
+        if (!worker_.subscription().wants(message.subject)) continue;
+        in_.messages.push_back(
+            {std::move(message.subject), std::move(message.bytes), message.seq, message.stored_at});
+    }
+    reader_.set_waiting(in_.messages.size());
+    // What concerns nobody here moves the cursor along with other work, or now and then.
+    const std::uint64_t cursor = store_.cursor.position().seq;
+    const bool far = reader_.read_to() > cursor + core::kMaxReady;
+    if (link_.reading() && (!in_.messages.empty() || far || now_ >= next_move_)) {
+        in_.read_to = reader_.read_to();
+        next_move_ = now_ + kIdleMove;
+    }
+    for (CallResult& result : caller_.take()) in_.answers.push_back(std::move(result));
+    for (const auto& letter : relay_.take_stored_letters()) in_.stored_letters.push_back(letter);
+    if (const auto heard = ownership_.take_time()) {
+        timeline_.hear(std::chrono::floor<std::chrono::microseconds>(heard->first), heard->second);
+        store_.meta.set(store::Meta::kEpoch, ownership_.epoch());
+    }
+}
+
+void Node::work() {
+    more_ = false;
+    if (!may_act()) return;
+    const Time time = timeline_.now();
+    const bool due = (next_retry_ && *next_retry_ <= time) ||
+                     (next_timer_ && in_.timers_until && *next_timer_ <= *in_.timers_until);
+    const bool moves = in_.read_to > store_.cursor.position().seq;
+    if (!due && !moves && in_.messages.empty() && in_.answers.empty() && in_.requests.empty() &&
+        in_.stored_letters.empty())
+        return confirm_head();
+    std::vector<std::int64_t> answered;
+    for (const CallResult& result : in_.answers) answered.push_back(result.call);
+    Committed done = worker_.round(in_, time);
+    answered.resize(answered.size() - in_.answers.size());  // taken from the front
+    for (const std::int64_t call : answered) running_.erase(call);
+    disk_.clear();
+    more_ = done.more;
+    relay_.add(std::move(done.published));
+    for (const Reply& reply : done.replies) desk_.reply(reply);
+    reader_.set_waiting(in_.messages.size());
+    const core::StoreTime last = store_.cursor.last_stored_at();
+    in_.timers_until = std::max(in_.timers_until.value_or(Time{}),
+                                std::chrono::floor<std::chrono::microseconds>(last));
+    if (link_.reading())
+        relay_.passed(in_.messages.empty() ? reader_.read_to() : store_.cursor.position().seq);
+    look_ahead();
+    confirm_head();
+}
+
+/// A timer is due and nothing is left to read, as far as we know: the broker must say so.
+void Node::confirm_head() {
+    const Time asked = timeline_.now();
+    const bool due = next_timer_ && *next_timer_ <= asked &&
+                     (!in_.timers_until || *in_.timers_until < *next_timer_);
+    if (!due || probing_ || !link_.reading() || !reader_.at_head() || !in_.messages.empty() ||
+        worker_.catching_up())
+        return;
+    probing_ = true;
+    bus_.consumer_state(reader_.consumer(), [this, asked](const auto& result) {
+        probing_ = false;
+        const auto* state = std::get_if<bus::ConsumerState>(&result);
+        const bool head = state != nullptr && state->pending == 0 &&
+                          state->delivered == reader_.delivered() && reader_.at_head();
+        if (head && in_.messages.empty()) in_.timers_until = asked;
+    });
+}
+
+void Node::look_ahead() {
+    next_retry_ = store_.parked.next_due();
+    next_timer_ = store_.timers.next_due();
+    next_call_ = store_.calls.next_due();
+}
+
+void Node::start_calls() {
+    const bool may = ownership_.holds(now_) && link_.reading() && !worker_.catching_up() &&
+                     !draining_ && now_ >= full_until_;
+    const Time time = timeline_.now();
+    if (!may || !next_call_ || *next_call_ > time || caller_.room() == 0) return;
+    std::size_t room = caller_.room();
+    for (store::Calls::Row& row : store_.calls.due(time, running_.size() + room)) {
+        if (room == 0) break;
+        if (running_.contains(row.call)) continue;
+        const auto step = std::find_if(contract_.steps.begin(), contract_.steps.end(),
+                                       [&](const auto& each) { return each.name == row.step; });
+        if (step == contract_.steps.end()) continue;  // an operator sees it: it stays open
+        const core::SagaRow saga = store_.sagas.find(row.saga);
+        const bool undo = row.part == core::Part::undo;
+        const EventId key =
+            key_.id(saga.started, {contract_.service, saga.id, row.step, core::Role::call,
+                                   static_cast<std::uint32_t>(row.part), row.run});
+        running_.insert(row.call);
+        --room;
+        caller_.start({.call = row.call,
+                       .code = undo ? &step->undo : &step->code,
+                       .question = std::move(row.question),
+                       .key = key.text(),
+                       .attempt = row.attempts + 1});
+    }
+}
+
+/// Tells the landscape once what this build reads and publishes.
+void Node::introduce() {
+    if (introduced_ || options_.contract.empty() || !link_.reading()) return;
+    introduced_ = true;
+    bus_.put(std::string(core::kContracts), options_.name, options_.contract, std::nullopt,
+             [this](const bus::Result<std::uint64_t>& result) {
+                 const auto* problem = std::get_if<bus::Problem>(&result);
+                 introduced_ = problem == nullptr || problem->trouble == bus::Trouble::refused;
+             });
+}
+
+void Node::prune() {
+    const bool idle = !more_ && in_.messages.empty() && in_.requests.empty();
+    if (!idle || now_ < next_prune_ || !may_act()) return;
+    next_prune_ = pruner_.step(timeline_.now()) ? now_ : now_ + kPruneEvery;
+}
+
+bus::Steady Node::steady_of(Time due) const {
+    const Time time = timeline_.now();
+    return due <= time ? now_ : now_ + (due - time);
+}
+
+bus::Steady Node::next_turn() const {
+    if (now_ < full_until_) return full_until_;
+    if (more_) return now_;
+    bus::Steady next = std::min(link_.next_tick(), relay_.next_pump());
+    if (!may_act()) return next;
+    next = std::min(next, next_prune_);
+    if (next_retry_) next = std::min(next, steady_of(*next_retry_));
+    const bool probe = next_timer_ && !probing_ && link_.reading() && reader_.at_head();
+    if (probe) next = std::min(next, steady_of(*next_timer_));
+    if (in_.read_to < reader_.read_to()) next = std::min(next, next_move_);
+    const bool calls =
+        next_call_ && running_.empty() && link_.reading() && !draining_ && !worker_.catching_up();
+    if (calls) next = std::min(next, steady_of(*next_call_));
+    return next;
+}
+
+// ---- stopping -----------------------------------------------------------------------------------
+
+void Node::drain() {
+    if (draining_) return;
+    draining_ = true;
+    bus_.unlisten();
+    reader_.close();
+    in_.messages.clear();
+}
+
+bool Node::drained() const {
+    return draining_ && running_.empty() && in_.answers.empty() && in_.requests.empty() &&
+           (relay_.idle() || link_.state() == LinkState::down);
+}
+
+void Node::stop() {
+    worker_.stop();
+    ownership_.release();
+    bus_.flush();
+}
+
+// ---- what others want to know -------------------------------------------------------------------
+
+std::string Node::trouble() const {
+    if (draining_) return "the service is stopping";
+    if (!disk_.empty()) return "its disk is full: " + disk_;
+    if (const std::string down = bus_.trouble(); !down.empty()) return down;
+    if (!ownership_.held_once()) return "it does not own its name yet: " + ownership_.trouble();
+    if (!link_.reading()) return "it is not reading: " + link_.trouble();
+    if (worker_.catching_up()) return "it is catching up with what the stream knows of it";
+    return {};
+}
+
+std::string Node::state_json() const {
+    const store::Outbox::Depth outbox = store_.outbox.unsettled();
+    const Time time = timeline_.now();
+    const double oldest =
+        outbox.oldest ? std::chrono::duration<double>(time - *outbox.oldest).count() : 0;
+    const Worker::Counts& counts = worker_.counts();
+    return nlohmann::ordered_json{
+        {"service", options_.name},
+        {"instance", options_.instance},
+        {"version", options_.version},
+        {"where", options_.where},
+        {"ready", ready()},
+        {"trouble", trouble()},
+        {"server", link_.server().url},
+        {"cursor", store_.cursor.position().seq},
+        {"lag", reader_.pending() + in_.messages.size()},
+        {"outbox", {{"unsettled", outbox.rows}, {"oldest_seconds", oldest}}},
+        {"parked", store_.parked.count(false)},
+        {"dead", store_.parked.count(true)},
+        {"aside", store_.aside.count()},
+        {"timers", store_.timers.count()},
+        {"calls", store_.calls.count()},
+        {"handled", counts.handled},
+        {"commands", counts.commands},
+        {"sent", relay_.sent()},
+        {"sent_again", relay_.sent_again()},
+        {"reopened", reader_.reopened()},
+        {"rewinds", link_.rewinds()},
+        {"pruned", pruner_.pruned()},
+        {"db_bytes", size_of(store_.db().path())},
+        {"wal_bytes", size_of(store_.db().path() + "-wal")}}
+        .dump();
+}
+
+// ---- from the bus -------------------------------------------------------------------------------
+
+void Node::connected(const bus::Server& server) {
+    if (!draining_) bus_.listen(desk_.subjects());
+    link_.connected(server, now_);
+}
+
+void Node::disconnected(std::string_view) {
+    probing_ = false;
+    link_.disconnected();
+}
+
+void Node::denied(std::string_view what) {
+    denied_ = fmt::format(
+        "the broker does not permit what {} needs ({}): give its user the rights "
+        "that docs/protocol.md lists",
+        options_.name, what);
+}
+
+void Node::delivered(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending) {
+    reader_.on_message(std::move(message), nth, pending, now_);
+}
+void Node::heartbeat(std::uint64_t nth, std::uint64_t stream_seq) {
+    reader_.on_heartbeat(nth, stream_seq, now_);
+}
+void Node::pull_ended(std::uint64_t pull) {
+    reader_.on_pull_ended(pull, now_);
+}
+void Node::consumer_lost(std::string_view why) {
+    reader_.on_lost(why, now_);
+}
+
+void Node::acked(bus::Channel channel, std::uint64_t token, const bus::PubAck& ack) {
+    relay_.on_acked(channel, static_cast<std::int64_t>(token), ack, now_);
+}
+void Node::refused(bus::Channel channel, const bus::Problem& problem) {
+    relay_.on_refused(channel, problem, now_);
+}
+void Node::requested(bus::Request request) {
+    desk_.take(std::move(request), in_, trouble());
+}
+
+}  // namespace saga::runtime

@@ -1,0 +1,99 @@
+// One instance of a service: everything but its thread.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "saga/runtime/caller.hpp"
+#include "saga/runtime/desk.hpp"
+#include "saga/runtime/link.hpp"
+#include "saga/runtime/pruner.hpp"
+
+namespace saga::runtime {
+
+/// Driven by turn(), on one thread: run() does it by waiting, a simulator as it likes.
+class Node final : public bus::Listener {
+  public:
+    struct Options {
+        std::string name;      ///< of the service, with its shard
+        std::string instance;  ///< a nonce of this process: [A-Za-z0-9]{1,64}
+        std::string version = "0.1.0";
+        std::string where;     ///< host and process, for operators
+        std::string contract;  ///< JSON, published once in SAGA_CONTRACTS; empty: not
+        bool rebuild = false, accept_history_loss = false;
+        Worker::Options worker;
+        Pruner::Horizons horizons;
+    };
+    Node(const Contract& contract, store::Store& store, const core::IdKey& key, bus::Bus& bus,
+         Clock& clock, Random& random, Caller& caller, Options options);
+
+    /// One bounded round: what has come, one transaction, what is to be sent. Returns when the next
+    /// one is due unless something comes before. Throws what stops the process, in one sentence.
+    bus::Steady turn();
+
+    /// Begins to stop: takes nothing new, finishes what is on its way.
+    void drain();
+    bool drained() const;
+    /// After drain(), on time or not: notes that the stop was clean, gives the name back.
+    void stop();
+
+    bool ready() const { return trouble().empty(); }
+    /// Why the service takes no commands, or nothing.
+    std::string trouble() const;
+    std::string state_json() const;
+    const Worker& worker() const { return worker_; }
+
+    // bus::Listener
+    void connected(const bus::Server& server) override;
+    void disconnected(std::string_view why) override;
+    void denied(std::string_view what) override;
+    void delivered(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending) override;
+    void heartbeat(std::uint64_t nth, std::uint64_t stream_seq) override;
+    void pull_ended(std::uint64_t pull) override;
+    void consumer_lost(std::string_view why) override;
+    void acked(bus::Channel channel, std::uint64_t token, const bus::PubAck& ack) override;
+    void refused(bus::Channel channel, const bus::Problem& problem) override;
+    void requested(bus::Request request) override;
+
+  private:
+    bool may_act() const;
+    void gather();
+    void work();
+    void confirm_head();
+    void start_calls();
+    void introduce();
+    void prune();
+    bus::Steady next_turn() const;
+    bus::Steady steady_of(Time due) const;
+    void look_ahead();
+
+    const Contract& contract_;
+    store::Store& store_;
+    const core::IdKey& key_;
+    bus::Bus& bus_;
+    Clock& clock_;
+    Caller& caller_;
+    Options options_;
+
+    Timeline timeline_;
+    Inbound in_;
+    Relay relay_;
+    Worker worker_;
+    Reader reader_;
+    Ownership ownership_;
+    Link link_;
+    Desk desk_;
+    Pruner pruner_;
+
+    bus::Steady now_{};
+    bool draining_ = false, more_ = false, probing_ = false, introduced_ = false;
+    std::optional<Time> next_retry_, next_timer_, next_call_;
+    std::set<std::int64_t> running_;  // calls that are being made
+    bus::Steady full_until_{}, next_prune_{}, next_move_{};
+    std::string disk_;
+    std::string denied_;
+};
+
+}  // namespace saga::runtime

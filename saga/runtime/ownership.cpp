@@ -1,0 +1,135 @@
+#include "saga/runtime/ownership.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "saga/core/limits.hpp"
+#include "saga/core/subject.hpp"
+
+namespace saga::runtime {
+namespace {
+
+constexpr int kWrongRevision = 10071;  // JetStream: "wrong last sequence"
+const std::string kBucket(core::kOwners);
+
+struct Owner {
+    std::string instance, db_id, where;
+    std::int64_t epoch = 0;
+};
+Owner owner_in(const std::string& value) {
+    const auto json = nlohmann::json::parse(value, nullptr, false);
+    if (!json.is_object()) return {};
+    return {json.value("instance", ""), json.value("database", ""), json.value("where", ""),
+            json.value("epoch", std::int64_t{0})};
+}
+
+}  // namespace
+
+void Ownership::assert_it(bus::Steady now) {
+    if (asking_ || refusal_) return;
+    asking_ = true;
+    asked_ = now;
+    next_ = now + core::kLease / 3;
+    bus_.get(kBucket, self_.name, [this](const bus::Result<std::optional<bus::Entry>>& result) {
+        if (const auto* problem = std::get_if<bus::Problem>(&result)) return failed(*problem);
+        found(std::get<std::optional<bus::Entry>>(result));
+    });
+}
+
+bool Ownership::holds(bus::Steady now) const {
+    return since_ && !refusal_ && now - *since_ < core::kLease;
+}
+
+bus::Steady Ownership::next_look() const {
+    return asking_ ? bus::Steady::max() : next_;
+}
+
+void Ownership::found(const std::optional<bus::Entry>& entry) {
+    if (!entry) return claim(0, self_.epoch + 1);
+    const Owner owner = owner_in(entry->value);
+    if (owner.instance == self_.instance) {
+        revision_ = entry->revision;
+        since_ = asked_;
+        asking_ = false;
+        trouble_.clear();
+        if (std::exchange(time_wanted_, false)) time_.emplace(entry->stored_at, asked_);
+        return;
+    }
+    if (since_) {
+        refusal_ = fmt::format("another instance of {} has taken over ({}): this one stops",
+                               self_.name, owner.where);
+        return;
+    }
+    if (!owner.db_id.empty() && owner.db_id != self_.db_id && !self_.rebuild) {
+        refusal_ = fmt::format(
+            "{} was run with another database so far (last by {}): start with that file, restore "
+            "it from a backup, or say --rebuild to build this one from the stream",
+            self_.name, owner.where);
+        return;
+    }
+    if (owner.instance.empty())
+        return claim(entry->revision, std::max(owner.epoch, self_.epoch) + 1);
+    ask_the_owner(*entry, owner.instance);
+}
+
+/// The registered owner may be alive: an answer refuses this start, silence is taken over.
+void Ownership::ask_the_owner(const bus::Entry& entry, const std::string& instance) {
+    const Owner owner = owner_in(entry.value);
+    const std::uint64_t revision = entry.revision;
+    bus_.ask(core::request_subject(self_.name, "owner"), instance, core::kOwnerAnswers,
+             [this, owner, revision](const bus::Result<std::string>& result) {
+                 const auto* problem = std::get_if<bus::Problem>(&result);
+                 if (problem == nullptr) {
+                     refusal_ = fmt::format(
+                         "{} runs already, in {}: stop it first (a copy of a database must not act "
+                         "beside its original)",
+                         self_.name, owner.where);
+                 } else if (problem->trouble == bus::Trouble::disconnected) {
+                     failed(*problem);
+                 } else {
+                     claim(revision, std::max(owner.epoch, self_.epoch) + 1);
+                 }
+             });
+}
+
+void Ownership::claim(std::uint64_t revision, std::int64_t epoch) {
+    bus_.put(kBucket, self_.name, record(self_.instance, epoch), revision,
+             [this, epoch](const bus::Result<std::uint64_t>& result) {
+                 if (const auto* problem = std::get_if<bus::Problem>(&result)) {
+                     // Somebody else was faster: look who.
+                     return failed(*problem);
+                 }
+                 revision_ = std::get<std::uint64_t>(result);
+                 self_.epoch = epoch;
+                 asking_ = false;
+                 next_ = asked_;  // reads it back, which also tells the broker's time
+             });
+}
+
+void Ownership::failed(const bus::Problem& problem) {
+    asking_ = false;
+    trouble_ =
+        problem.code == kWrongRevision ? "another instance claims the name just now" : problem.text;
+    next_ = asked_ + core::kPublishPause;
+}
+
+std::optional<std::pair<bus::StoreTime, bus::Steady>> Ownership::take_time() {
+    return std::exchange(time_, std::nullopt);
+}
+
+void Ownership::release() {
+    if (!since_ || refusal_) return;
+    bus_.put(kBucket, self_.name, record("", self_.epoch), revision_, [](const auto&) {});
+}
+
+std::string Ownership::record(const std::string& instance, std::int64_t epoch) const {
+    return nlohmann::ordered_json{{"instance", instance},
+                                  {"database", self_.db_id},
+                                  {"epoch", epoch},
+                                  {"where", self_.where},
+                                  {"lease_seconds", core::kLease.count()}}
+        .dump();
+}
+
+}  // namespace saga::runtime

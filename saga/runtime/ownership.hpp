@@ -1,0 +1,62 @@
+// One instance acts under a service's name. The entry in SAGA_OWNERS says which.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "saga/bus/bus.hpp"
+
+namespace saga::runtime {
+
+class Ownership {
+  public:
+    struct Self {
+        std::string name;      ///< of the service, with its shard
+        std::string instance;  ///< this process's nonce
+        std::string db_id;     ///< of its file
+        std::int64_t epoch = 0;
+        std::string where;     ///< host and process, for the operator who reads the entry
+        bool rebuild = false;  ///< another file may take over the name
+    };
+    Ownership(bus::Bus& bus, Self self) : bus_(bus), self_(std::move(self)) {}
+
+    /// On each new connection, and every so often: is the name still ours?
+    void assert_it(bus::Steady now);
+    void disconnected() { asking_ = false; }
+
+    /// It was ours when last looked at, no longer than a lease ago.
+    bool holds(bus::Steady now) const;
+    /// It was ours once since the process started.
+    bool held_once() const { return since_.has_value(); }
+    /// Why this process must stop, in one sentence.
+    const std::optional<std::string>& refusal() const { return refusal_; }
+    const std::string& trouble() const { return trouble_; }  ///< Why it is not known yet.
+    bus::Steady next_look() const;
+    std::int64_t epoch() const { return self_.epoch; }
+    const Self& self() const { return self_; }
+    /// The broker's clock when it stored our entry, and our steady one then: the first tells the
+    /// time to the second.
+    std::optional<std::pair<bus::StoreTime, bus::Steady>> take_time();
+
+    /// A clean stop: the next instance need not ask for us.
+    void release();
+
+  private:
+    void found(const std::optional<bus::Entry>& entry);
+    void ask_the_owner(const bus::Entry& entry, const std::string& instance);
+    void claim(std::uint64_t revision, std::int64_t epoch);
+    void failed(const bus::Problem& problem);
+    std::string record(const std::string& instance, std::int64_t epoch) const;
+
+    bus::Bus& bus_;
+    Self self_;
+    bool asking_ = false, time_wanted_ = true;
+    std::uint64_t revision_ = 0;
+    std::optional<bus::Steady> since_;
+    bus::Steady asked_{}, next_{};
+    std::optional<std::string> refusal_;
+    std::string trouble_ = "not asked yet";
+    std::optional<std::pair<bus::StoreTime, bus::Steady>> time_;
+};
+
+}  // namespace saga::runtime

@@ -1,0 +1,62 @@
+#include "saga/runtime/pruner.hpp"
+
+#include <algorithm>
+
+#include "saga/core/saga.hpp"
+
+namespace saga::runtime {
+
+bool Pruner::step(Time now) {
+    store_.db().begin();
+    bool more = false;
+    try {
+        more = events(now - horizons_.outbox);
+        more = sagas(now - horizons_.journal) || more;
+        store_.db().commit();
+    } catch (...) {
+        store_.rollback();
+        throw;
+    }
+    return more;
+}
+
+bool Pruner::finished(std::int64_t saga) {
+    const core::SagaState state = store_.load(saga);
+    return state.row.key == 0 || core::finished(contract_, state);
+}
+
+/// Settled, of a finished saga, and old: a reader that was away for longer has lost it anyway.
+bool Pruner::events(Time before) {
+    const auto rows = store_.pruning.events(after_event_, core::kPruneBatch);
+    for (const store::Pruning::OldEvent& row : rows) {
+        if (row.at >= before) return after_event_ = 0, false;
+        after_event_ = row.seq;
+        if (!row.settled || !finished(row.saga)) continue;
+        store_.pruning.erase_event(row.seq);
+        ++pruned_;
+    }
+    if (rows.size() < core::kPruneBatch) after_event_ = 0;
+    return after_event_ != 0;
+}
+
+/// What becomes unknown here is stale from now on, should one of its events turn up again.
+bool Pruner::sagas(Time before) {
+    const auto rows = store_.pruning.sagas(after_saga_, core::kPruneBatch);
+    std::int64_t from = store_.meta.number(store::Meta::kJournalFrom);
+    const std::int64_t was = from;
+    bool young = false;
+    for (const store::Pruning::OldSaga& row : rows) {
+        young = row.started >= before;
+        if (young) break;
+        after_saga_ = row.key;
+        if (row.touched >= before || !finished(row.key)) continue;
+        from = std::max(from, row.started.time_since_epoch().count() + 1);
+        store_.pruning.erase_saga(row.key);
+        ++pruned_;
+    }
+    if (from != was) store_.meta.set(store::Meta::kJournalFrom, from);
+    if (young || rows.size() < core::kPruneBatch) after_saga_ = 0;
+    return after_saga_ != 0;
+}
+
+}  // namespace saga::runtime

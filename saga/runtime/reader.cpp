@@ -1,0 +1,120 @@
+#include "saga/runtime/reader.hpp"
+
+#include "saga/core/limits.hpp"
+
+namespace saga::runtime {
+
+void Reader::open(std::uint64_t from, std::vector<std::string> filters, bus::Steady now) {
+    filters_ = std::move(filters);
+    from_ = from;
+    read_to_ = from - 1;
+    ready_.clear();
+    remove_old(now);
+}
+
+void Reader::close() {
+    ++generation_;
+    state_ = State::closed;
+    ready_.clear();
+    pulls_.clear();
+}
+
+/// Goes on behind the last message that was read.
+void Reader::reopen(std::string_view why, bus::Steady now) {
+    trouble_ = why;
+    ++reopened_;
+    from_ = read_to_ + 1;
+    remove_old(now);
+}
+
+/// A consumer with our name and other settings would refuse to be made; one with the same would be
+/// given back with what it had delivered already.
+void Reader::remove_old(bus::Steady now) {
+    state_ = State::opening;
+    pulls_.clear();
+    const std::uint64_t mine = ++generation_;
+    bus_.delete_consumer(consumer_, [this, mine, now](const auto&) {
+        if (mine == generation_) create(now);  // whatever the answer: the new one tells
+    });
+}
+
+void Reader::create(bus::Steady now) {
+    const std::uint64_t mine = generation_;
+    bus_.create_consumer(
+        {.name = consumer_, .filters = filters_, .start_seq = from_, .inactive = inactive_},
+        [this, mine, now](const bus::Result<bus::ConsumerState>& result) {
+            if (mine == generation_) created(result, now);
+        });
+}
+
+void Reader::created(const bus::Result<bus::ConsumerState>& result, bus::Steady now) {
+    if (const auto* problem = std::get_if<bus::Problem>(&result)) {
+        trouble_ = problem->text;
+        state_ = State::pausing;
+        heard_ = now + core::kPublishPause;
+        return;
+    }
+    const auto& state = std::get<bus::ConsumerState>(result);
+    if (state.delivered != 0) return remove_old(now);  // an old one: its position is not ours
+    state_ = State::open;
+    nth_ = 0;
+    pending_ = state.pending;
+    heard_ = now;
+    trouble_.clear();
+    ask();
+}
+
+void Reader::tick(bus::Steady now) {
+    if (state_ == State::pausing && now >= heard_) return reopen(trouble_, now);
+    if (state_ != State::open) return;
+    if (now - heard_ > core::kMissedHeartbeat)
+        return reopen("the broker did not say for too long that it is there", now);
+    ask();
+}
+
+bus::Steady Reader::next_tick() const {
+    if (state_ == State::pausing) return heard_;
+    if (state_ == State::open) return heard_ + core::kMissedHeartbeat;
+    return bus::Steady::max();
+}
+
+void Reader::ask() {
+    const std::size_t here = ready_.size() + waiting_;
+    while (pulls_.size() < core::kPulls && here < core::kMaxReady) {
+        pulls_.push_back({++last_pull_, core::kPullBatch});
+        bus_.pull(consumer_, last_pull_, core::kPullBatch, core::kPullExpires, core::kHeartbeat);
+    }
+}
+
+void Reader::on_message(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending,
+                        bus::Steady now) {
+    if (state_ != State::open) return;
+    heard_ = now;
+    if (nth != nth_ + 1) return reopen("a gap in what the consumer delivers", now);
+    nth_ = nth;
+    pending_ = pending;
+    if (!pulls_.empty() && --pulls_.front().left == 0) pulls_.pop_front();
+    if (message.seq <= read_to_) return;  // a follower that lags may begin too early
+    read_to_ = message.seq;
+    ready_.push_back(std::move(message));
+}
+
+void Reader::on_heartbeat(std::uint64_t nth, std::uint64_t stream_seq, bus::Steady now) {
+    if (state_ != State::open) return;
+    heard_ = now;
+    if (nth != nth_) return reopen("the last message of the consumer did not arrive", now);
+    pending_ = 0;
+    if (stream_seq > read_to_) read_to_ = stream_seq;
+}
+
+void Reader::on_pull_ended(std::uint64_t pull, bus::Steady now) {
+    if (state_ != State::open) return;
+    heard_ = now;
+    std::erase_if(pulls_, [&](const Pull& each) { return each.id == pull; });
+}
+
+void Reader::on_lost(std::string_view why, bus::Steady now) {
+    if (state_ == State::open) reopen(why, now);
+}
+
+}  // namespace saga::runtime

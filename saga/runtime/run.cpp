@@ -1,0 +1,205 @@
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <saga/run.hpp>
+
+#include "saga/bus/nats_bus.hpp"
+#include "saga/bus/nats_client.hpp"
+#include "saga/runtime/contract_json.hpp"
+#include "saga/runtime/key_file.hpp"
+#include "saga/runtime/node.hpp"
+#include "version.hpp"
+
+namespace saga {
+namespace {
+
+using runtime::Node;
+
+constexpr std::size_t kCallers = 16;  // threads that wait for answers, at most
+constexpr std::chrono::seconds kDrain{10};
+
+struct Given {
+    bus::Address address;
+    std::string data = "data";
+    std::string log_level = "info";
+    bool contract = false, version = false, rebuild = false, accept_history_loss = false;
+    bool saga_in_subject = false;
+    std::size_t batch = core::kBatch;
+    std::map<std::string, std::string, std::less<>> settings;
+};
+
+// The signal handler's way to the loop.
+volatile std::sig_atomic_t stop_asked = 0;
+bus::NatsBus* to_wake = nullptr;
+
+extern "C" void ask_to_stop(int) {
+    stop_asked = 1;
+    if (to_wake != nullptr) to_wake->wake();
+}
+
+void add_flags(CLI::App& app, Given& given, const Contract& contract) {
+    app.add_option("--data", given.data, "folder of the database and its key")
+        ->envname("SAGA_DATA");
+    bus::Address& address = given.address;
+    app.add_option("-s,--server", address.url, "nats-server, several with commas")
+        ->envname("NATS_URL");
+    app.add_option("--user", address.user, "name of a user")->envname("NATS_USER");
+    app.add_option("--password", address.password, "and its password")->envname("NATS_PASSWORD");
+    app.add_option("--creds", address.creds, "file of credentials")->envname("NATS_CREDS");
+    app.add_option("--nkey", address.nkey, "file of an NKey's seed")->envname("NATS_NKEY");
+    app.add_option("--tlsca", address.ca, "certificates to trust")->envname("NATS_CA");
+    app.add_option("--tlscert", address.cert, "own certificate")->envname("NATS_CERT");
+    app.add_option("--tlskey", address.key, "and its key")->envname("NATS_KEY");
+    app.add_option("--log-level", given.log_level, "debug, info, warning, error")
+        ->envname("SAGA_LOG_LEVEL");
+    app.add_option("--batch", given.batch, "items of one transaction")
+        ->check(CLI::Range(std::size_t{1}, core::kMaxReady));
+    app.add_flag("--saga-in-subject", given.saga_in_subject,
+                 "publish with the saga id as last token: for `nats sub 'saga.*.*.*.*.<id>'`")
+        ->envname("SAGA_IN_SUBJECT");
+    app.add_flag("--rebuild", given.rebuild,
+                 "this database takes over the name, from the stream's first message");
+    app.add_flag("--accept-history-loss", given.accept_history_loss,
+                 "go on although the stream no longer holds what was not read");
+    app.add_flag("--contract", given.contract, "print the contract as JSON");
+    app.add_flag("--version", given.version, "print the version");
+    for (const detail::Setting& setting : contract.settings) {
+        std::string flag = setting.name, variable = "SAGA_";
+        for (const char c : setting.name) variable += static_cast<char>(std::toupper(c));
+        std::replace(flag.begin(), flag.end(), '_', '-');
+        std::string& value = given.settings[setting.name] = setting.otherwise;
+        app.add_option("--" + flag, value, setting.help)->envname(variable);
+    }
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "somewhere";
+}
+
+std::string nonce(runtime::Random& random) {
+    return fmt::format("{:016x}{:016x}", random.next(), random.next());
+}
+
+/// Says what changes, once, and nothing while it stays.
+class Watch {
+  public:
+    explicit Watch(const Node& node) : node_(node) {}
+    void look() {
+        const std::string trouble = node_.trouble();
+        if (trouble == last_) return;
+        if (trouble.empty())
+            spdlog::info("ready");
+        else
+            spdlog::warn("not ready: {}", trouble);
+        last_ = trouble;
+    }
+
+  private:
+    const Node& node_;
+    std::string last_ = "not looked yet";
+};
+
+void serve(Node& node, bus::NatsBus& bus) {
+    Watch watch(node);
+    while (stop_asked == 0) {
+        const bus::Steady until = node.turn();
+        watch.look();
+        bus.wait(until);
+    }
+    spdlog::info("stopping");
+    node.drain();
+    const bus::Steady last = std::chrono::steady_clock::now() + kDrain;
+    while (!node.drained() && std::chrono::steady_clock::now() < last) {
+        const bus::Steady until = node.turn();
+        bus.wait(std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(50)));
+    }
+    node.stop();
+    spdlog::info("stopped");
+}
+
+void run_service(const Contract& contract, const Given& given) {
+    std::filesystem::create_directories(given.data);
+    const std::string path = fmt::format("{}/{}.db", given.data, contract.service);
+    const std::string key_path = fmt::format("{}/{}.key", given.data, contract.service);
+    const bool fresh = !std::filesystem::exists(path);
+    store::Store store({.path = path, .vfs = {}}, contract.tables);
+    const core::IdKey key =
+        runtime::load_key(key_path, fresh || !store.meta.text(store::Meta::kKey));
+    runtime::bind_key(store, key, key_path);
+
+    runtime::SystemClock clock;
+    runtime::SystemRandom random;
+    bus::NatsBus bus(given.address, contract.service, nonce(random));
+    to_wake = &bus;
+    std::once_flag once;
+    std::unique_ptr<bus::NatsClient> client;  // only a service with calls needs one
+    const runtime::Ask ask = [&](std::string_view subject, Bytes question, std::string_view call,
+                                 std::chrono::milliseconds timeout) {
+        std::call_once(once, [&] {
+            bus::Address own = given.address;
+            own.inbox_prefix = fmt::format("_SAGA.{}.{}", contract.service, nonce(random));
+            client = std::make_unique<bus::NatsClient>(own, contract.service + " calls");
+        });
+        return client->request(std::string(subject), question, timeout,
+                               {{"Idempotency-Key", std::string(call)}});
+    };
+    {
+        runtime::ThreadCaller caller(given.settings, ask, kCallers, [&] { bus.wake(); });
+        Node node(contract, store, key, bus, clock, random, caller,
+                  {.name = contract.service,
+                   .instance = nonce(random),
+                   .version = kVersion,
+                   .where = fmt::format("{}, process {}", host_name(), ::getpid()),
+                   .contract = runtime::contract_json(contract),
+                   .rebuild = given.rebuild,
+                   .accept_history_loss = given.accept_history_loss,
+                   .worker = {.executor = {.saga_in_subject = given.saga_in_subject},
+                              .batch = given.batch}});
+        serve(node, bus);
+    }
+    to_wake = nullptr;
+}
+
+}  // namespace
+
+int run(int argc, char** argv, Service service) {
+    const Contract& contract = service.contract();
+    Given given;
+    CLI::App app{fmt::format("The service {} of a saga.", contract.service), contract.service};
+    add_flags(app, given, contract);
+    CLI11_PARSE(app, argc, argv);
+    if (given.version) {
+        fmt::print("{} {}\n", contract.service, kVersion);
+        return 0;
+    }
+    try {
+        detail::validate(contract);
+        if (given.contract) {
+            fmt::print("{}\n", runtime::contract_json(contract));
+            return 0;
+        }
+        const auto log = spdlog::stderr_logger_st(contract.service);
+        log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %n %l %v", spdlog::pattern_time_type::utc);
+        log->set_level(spdlog::level::from_str(given.log_level));
+        spdlog::set_default_logger(log);
+        struct sigaction action {};
+        action.sa_handler = &ask_to_stop;
+        sigaction(SIGTERM, &action, nullptr);
+        sigaction(SIGINT, &action, nullptr);
+        run_service(contract, given);
+        return 0;
+    } catch (const std::exception& failure) {
+        fmt::print(stderr, "{}: {}\n", contract.service, failure.what());
+        return 1;
+    }
+}
+
+}  // namespace saga
