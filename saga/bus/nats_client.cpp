@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <condition_variable>
+#include <deque>
 #include <future>
+#include <mutex>
+#include <thread>
 
 namespace saga::bus {
 namespace {
@@ -44,33 +48,102 @@ Bytes bytes_of(std::string_view text) {
 
 }  // namespace
 
-struct NatsClient::Served {
-    Handler handler;
-    Nats<natsSubscription> subscription;
-    std::promise<void> ended;  // no handler runs any more
-
-    ~Served() {
-        if (!subscription) return;
-        natsSubscription_Unsubscribe(subscription.get());
-        ended.get_future().wait();
-    }
-    static void completed(void* self) { static_cast<Served*>(self)->ended.set_value(); }
-
-    static void requested(natsConnection* connection, natsSubscription*, natsMsg* raw, void* self) {
-        const Nats<natsMsg> message(raw);
-        const char* reply = natsMsg_GetReply(raw);
-        if (reply == nullptr) return;
-        const std::vector<std::byte> question = bytes_of(raw);
-        std::optional<std::vector<std::byte>> answer;
-        try {
-            answer = static_cast<Served*>(self)->handler(header(raw, kIdempotencyKey), question);
-        } catch (const std::exception&) {
-            return;  // silence: who asked will ask again
+/// Where questions of all served subjects queue, and the thread that answers them.
+class NatsClient::Counter {
+  public:
+    explicit Counter(natsConnection* connection)
+        : connection_(connection), thread_([this] { run(); }) {}
+    ~Counter() {
+        for (Window& window : windows_) window.close();  // nothing is put into the queue any more
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
         }
-        if (answer)
-            natsConnection_Publish(connection, reply, answer->data(),
-                                   static_cast<int>(answer->size()));
+        work_.notify_one();
+        thread_.join();
     }
+    void open(const std::string& subject, std::size_t most, Handler handler) {
+        Window& window = windows_.emplace_back(*this, most, std::move(handler));
+        window.open(subject);
+    }
+
+  private:
+    /// One subject. nats.c's thread brings its messages.
+    struct Window {
+        Window(Counter& of, std::size_t at_most, Handler given)
+            : counter(of), most(at_most), handler(std::move(given)) {}
+        void open(const std::string& subject) {
+            natsSubscription* made = nullptr;
+            check(natsConnection_QueueSubscribe(&made, counter.connection_, subject.c_str(), "q",
+                                                &Window::asked, this),
+                  "cannot listen on " + subject);
+            natsSubscription_SetOnCompleteCB(made, &Window::completed, this);
+            subscription.reset(made);
+        }
+        void close() {
+            if (!subscription) return;
+            natsSubscription_Unsubscribe(subscription.get());
+            ended.get_future().wait();
+        }
+        static void asked(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
+            const Nats<natsMsg> message(raw);
+            const char* reply = natsMsg_GetReply(raw);
+            if (reply == nullptr) return;
+            auto& window = *static_cast<Window*>(self);
+            window.counter.put(window,
+                               {std::string(header(raw, kIdempotencyKey)), bytes_of(raw), reply});
+        }
+        static void completed(void* self) { static_cast<Window*>(self)->ended.set_value(); }
+
+        Counter& counter;
+        std::size_t most;
+        Handler handler;
+        Nats<natsSubscription> subscription;
+        std::promise<void> ended;  // no message comes any more
+    };
+
+    void put(Window& window, Question question) {
+        const std::lock_guard lock(mutex_);
+        queue_.emplace_back(&window, std::move(question));
+        work_.notify_one();
+    }
+    void run() {
+        std::unique_lock lock(mutex_);
+        while (true) {
+            work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+            if (queue_.empty()) return;
+            Window& window = *queue_.front().first;
+            std::vector<Question> questions;
+            while (!queue_.empty() && queue_.front().first == &window &&
+                   questions.size() < window.most) {
+                questions.push_back(std::move(queue_.front().second));
+                queue_.pop_front();
+            }
+            lock.unlock();
+            answer(window, questions);
+            lock.lock();
+        }
+    }
+    void answer(const Window& window, std::span<const Question> questions) {
+        try {
+            const auto answers = window.handler(questions);
+            for (std::size_t i = 0; i < answers.size() && i < questions.size(); ++i)
+                if (answers[i])
+                    natsConnection_Publish(connection_, questions[i].reply.c_str(),
+                                           answers[i]->data(),
+                                           static_cast<int>(answers[i]->size()));
+        } catch (const std::exception&) {
+            // Silence: who asked will ask again.
+        }
+    }
+
+    natsConnection* connection_;
+    std::mutex mutex_;
+    std::condition_variable work_;
+    std::deque<std::pair<Window*, Question>> queue_;
+    bool stopping_ = false;
+    std::deque<Window> windows_;
+    std::thread thread_;
 };
 
 NatsClient::NatsClient(const Address& address, const std::string& name) {
@@ -93,7 +166,7 @@ NatsClient::NatsClient(const Address& address, const std::string& name) {
 }
 
 NatsClient::~NatsClient() {
-    served_.clear();
+    counter_.reset();
     natsConnection_FlushTimeout(connection_.get(), 500);
 }
 
@@ -140,16 +213,9 @@ std::vector<std::string> NatsClient::request_many(const std::string& subject, st
     }
 }
 
-void NatsClient::serve(const std::string& subject, Handler handler) {
-    auto served = std::make_unique<Served>();
-    served->handler = std::move(handler);
-    natsSubscription* made = nullptr;
-    check(natsConnection_QueueSubscribe(&made, connection_.get(), subject.c_str(), "q",
-                                        &Served::requested, served.get()),
-          "cannot listen on " + subject);
-    natsSubscription_SetOnCompleteCB(made, &Served::completed, served.get());
-    served->subscription.reset(made);
-    served_.push_back(std::move(served));
+void NatsClient::serve(const std::string& subject, std::size_t most, Handler handler) {
+    if (!counter_) counter_ = std::make_unique<Counter>(connection_.get());
+    counter_->open(subject, most, std::move(handler));
 }
 
 }  // namespace saga::bus

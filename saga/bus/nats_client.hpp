@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,18 +39,24 @@ class NatsClient {
     std::vector<std::string> request_many(const std::string& subject, std::string_view body,
                                           std::chrono::milliseconds wait);
 
-    /// Answers requests on `subject`, shared with others that do so, one after the other on one
-    /// thread, until the client goes. No value: no answer.
-    using Handler =
-        std::function<std::optional<std::vector<std::byte>>(std::string_view key, Bytes question)>;
-    void serve(const std::string& subject, Handler handler);
-
-    natsConnection* raw() const { return connection_.get(); }
+    /// What was asked, and whom the answer goes to.
+    struct Question {
+        std::string key;  ///< of the header Idempotency-Key
+        std::vector<std::byte> body;
+        std::string reply;
+    };
+    /// One answer a question, in their order; none: silence.
+    using Handler = std::function<std::vector<std::optional<std::vector<std::byte>>>(
+        std::span<const Question>)>;
+    /// Answers requests on `subject`, shared with others that do so, until the client goes. One
+    /// thread for all subjects; a call gets what has come meanwhile, at most `most`. A handler that
+    /// throws leaves all of them unanswered.
+    void serve(const std::string& subject, std::size_t most, Handler handler);
 
   private:
-    struct Served;
+    class Counter;
     Nats<natsConnection> connection_;
-    std::vector<std::unique_ptr<Served>> served_;
+    std::unique_ptr<Counter> counter_;
 };
 
 }  // namespace saga::bus

@@ -59,8 +59,14 @@ std::string Client::question(std::string_view service, std::string_view verb,
     return answer;
 }
 
-void Client::serve_bytes(std::string subject, Answer answer) {
-    connection_->client.serve(subject, std::move(answer));
+void Client::serve_bytes(std::string subject, std::size_t most, Answers answers) {
+    connection_->client.serve(
+        subject, most,
+        [answers = std::move(answers)](std::span<const bus::NatsClient::Question> questions) {
+            std::vector<RawQuestion> raw;
+            for (const auto& question : questions) raw.push_back({question.key, question.body});
+            return answers(raw);
+        });
 }
 
 std::string Client::ended(std::string_view saga_id, std::chrono::milliseconds timeout) {

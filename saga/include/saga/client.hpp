@@ -11,6 +11,7 @@
 #include <saga/outcome.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace saga {
 
@@ -38,35 +39,74 @@ class Client {
                          std::string_view argument = {});
 
     /// Answers requests of Call::request until the Client goes: `Answer(std::string_view key, const
-    /// Question&)`, on one thread, one after the other. A handler that throws leaves the request
-    /// unanswered, and so does a body that is no Question. Several Clients on one subject share the
-    /// requests.
+    /// Question&)`. All handlers of a Client run on one thread of its own, one after the other. One
+    /// that throws leaves the request unanswered, and so does a body that is no Question. Several
+    /// Clients on one subject share the requests.
     template <class Handler>
     void serve(std::string subject, Handler handler) {
         using S = detail::Signature<Handler>;
         serve_typed(std::move(subject), std::move(handler), typename S::Params{});
     }
 
+    template <Event Question>
+    struct Asked {
+        std::string_view key;
+        Question question;
+    };
+    /// As serve, for whoever commits once for many: `std::vector<std::optional<Answer>>(
+    /// std::span<const Asked<Question>>)`, one a question and none for silence, gets what has come
+    /// meanwhile, at most 256.
+    template <class Handler>
+    void serve_batches(std::string subject, Handler handler) {
+        using S = detail::Signature<Handler>;
+        serve_batches_typed(std::move(subject), std::move(handler), typename S::Params{});
+    }
+
     /// Waits for the saga's last word, also when it was said before; its event's name.
     std::string ended(std::string_view saga_id, std::chrono::milliseconds timeout);
 
   private:
-    using Answer =
-        std::function<std::optional<std::vector<std::byte>>(std::string_view key, Bytes question)>;
+    struct RawQuestion {
+        std::string_view key;
+        Bytes body;
+    };
+    using RawAnswer = std::optional<std::vector<std::byte>>;  // none: silence
+    using Answers = std::function<std::vector<RawAnswer>(std::span<const RawQuestion>)>;
+
     template <class Handler, Event Question>
     void serve_typed(std::string subject, Handler handler,
                      detail::List<std::string_view, const Question&>) {
-        serve_bytes(
-            std::move(subject),
-            [handler = std::move(handler)](
-                std::string_view key, Bytes question) -> std::optional<std::vector<std::byte>> {
-                if (!detail::verify<Question>(question)) return std::nullopt;
-                return detail::pack(handler(key, detail::unpack<Question>(question)));
-            });
+        serve_bytes(std::move(subject), 1,
+                    [handler = std::move(handler)](std::span<const RawQuestion> asked) {
+                        const RawQuestion& one = asked.front();
+                        if (!detail::verify<Question>(one.body)) return std::vector{RawAnswer{}};
+                        return std::vector{RawAnswer{
+                            detail::pack(handler(one.key, detail::unpack<Question>(one.body)))}};
+                    });
+    }
+    template <class Handler, Event Question>
+    void serve_batches_typed(std::string subject, Handler handler,
+                             detail::List<std::span<const Asked<Question>>>) {
+        serve_bytes(std::move(subject), 256,
+                    [handler = std::move(handler)](std::span<const RawQuestion> asked) {
+                        std::vector<Asked<Question>> sound;
+                        std::vector<std::size_t> places;
+                        for (std::size_t i = 0; i < asked.size(); ++i) {
+                            if (!detail::verify<Question>(asked[i].body)) continue;
+                            sound.push_back(
+                                {asked[i].key, detail::unpack<Question>(asked[i].body)});
+                            places.push_back(i);
+                        }
+                        const auto answers = handler(sound);
+                        std::vector<RawAnswer> raw(asked.size());
+                        for (std::size_t i = 0; i < places.size(); ++i)
+                            if (answers.at(i)) raw[places[i]] = detail::pack(*answers[i]);
+                        return raw;
+                    });
     }
     std::optional<Refused> send_command(std::string_view service, std::string_view verb,
                                         std::vector<std::byte> request);
-    void serve_bytes(std::string subject, Answer answer);
+    void serve_bytes(std::string subject, std::size_t most, Answers answers);
 
     struct Connection;
     std::unique_ptr<Connection> connection_;
