@@ -52,9 +52,12 @@ std::optional<std::string> fault_of(const Envelope& envelope, std::size_t cause_
     if (!is_type(envelope.type)) return "its type is no table's name";
     if (!is_saga_id(envelope.saga)) return "its saga id is not [A-Za-z0-9_-]{1,64}";
     if (!is_name(envelope.source)) return "its source is no service's name";
+    for (const Time time : {envelope.started, envelope.time})
+        if (time < Time{} || time > kLastTime) return "its time is not of the years 1970 to 9999";
     if (envelope.kind > Kind::ended) return "its kind is unknown";
     if (!envelope.step.empty() && !is_name(envelope.step)) return "its step is no name";
-    if (envelope.because.size() > kMaxName || !is_utf8(envelope.because))
+    if (envelope.because.size() > kMaxName ||
+        (!envelope.because.empty() && !is_token(envelope.because)))
         return "what failed the saga is no event's name";
     if (envelope.trace.size() > kMaxName || (!envelope.trace.empty() && !is_token(envelope.trace)))
         return "its trace context is not a traceparent";

@@ -48,7 +48,9 @@ std::optional<Checkpoint> Checkpoints::newest() const {
 Verdict judge(const StreamState& stream, const Position& position) {
     if (position.created == StoreTime{}) return Verdict::sound;
     if (stream.created != position.created) return Verdict::remade;
-    if (stream.last_seq < position.seq) return Verdict::went_back;
+    // Whether a hole is new cannot be told once the tail is gone: below it is below both.
+    if (stream.last_seq < position.seq)
+        return stream.deleted > 0 ? Verdict::hole : Verdict::went_back;
     if (stream.first_seq > position.seq + 1) return Verdict::history_lost;
     if (stream.deleted > position.deleted) return Verdict::hole;
     return Verdict::sound;

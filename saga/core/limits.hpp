@@ -24,6 +24,9 @@ inline constexpr std::size_t kMaxReason = 500;
 inline constexpr std::size_t kMaxSagaId = 64;
 /// Characters of a name of a service, step or event; a subject stays below 256 characters.
 inline constexpr std::size_t kMaxName = 64;
+/// Of an envelope's times, which begin in 1970: RFC 3339 writes years with four digits.
+inline constexpr std::chrono::sys_time<std::chrono::microseconds> kLastTime{
+    253'402'300'799'999'999us};
 /// Rows of one query: a handler that needs more should ask the database to aggregate.
 inline constexpr std::size_t kMaxRows = 10'000;
 

@@ -14,8 +14,14 @@ void Outgoing::add(const Row& row) {
 void Outgoing::connected(std::uint64_t head) {
     restart();
     awaited_.clear();
-    for (auto& [seq, entry] : rows_)
-        if (entry.state == State::acked) await(entry, head);
+    for (auto& [seq, entry] : rows_) {
+        if (entry.state != State::acked) continue;
+        await(entry, head);
+        if (entry.row.saga == 0) continue;
+        Queue& queue = queues_[entry.row.saga];
+        queue.doubtful.insert(seq);
+        offer(queue);
+    }
 }
 
 std::optional<std::int64_t> Outgoing::next() {
@@ -27,6 +33,7 @@ std::optional<std::int64_t> Outgoing::next() {
         Queue& queue = queues_.at(entry.row.saga);
         queue.waiting.erase(seq);
         queue.flying = seq;
+        queue.offered = 0;
     }
     entry.state = State::flying;
     ++in_flight_;
@@ -98,7 +105,6 @@ void Outgoing::wait(Entry& entry) {
         return;
     }
     Queue& queue = queues_[entry.row.saga];
-    if (!queue.waiting.empty()) ready_.erase(*queue.waiting.begin());
     queue.waiting.insert(entry.row.seq);
     offer(queue);
 }
@@ -111,25 +117,33 @@ void Outgoing::await(Entry& entry, std::uint64_t stream_seq) {
 
 /// Takes the row out of whatever it stands in; its state is for the caller to set.
 void Outgoing::leave(Entry& entry) {
-    if (entry.state == State::acked) {
-        awaited_.erase({entry.awaited, entry.row.seq});
-        return;
-    }
+    if (entry.state == State::acked) awaited_.erase({entry.awaited, entry.row.seq});
     if (entry.state == State::flying) --in_flight_;
-    if (entry.state == State::waiting) {
-        --unsent_;
+    if (entry.state == State::waiting) --unsent_;
+    if (entry.row.saga == 0) {
         ready_.erase(entry.row.seq);
+        return;
     }
     const auto queue = queues_.find(entry.row.saga);
     if (queue == queues_.end()) return;
-    if (queue->second.flying == entry.row.seq) queue->second.flying = 0;
-    queue->second.waiting.erase(entry.row.seq);
+    auto& [waiting, doubtful, flying, offered] = queue->second;
+    if (flying == entry.row.seq) flying = 0;
+    waiting.erase(entry.row.seq);
+    doubtful.erase(entry.row.seq);
     offer(queue->second);
-    if (queue->second.waiting.empty() && queue->second.flying == 0) queues_.erase(queue);
+    if (waiting.empty() && doubtful.empty() && flying == 0) queues_.erase(queue);
 }
 
+/// The saga's oldest waiting row may go, unless one before it has to be waited for.
 void Outgoing::offer(Queue& queue) {
-    if (queue.flying == 0 && !queue.waiting.empty()) ready_.insert(*queue.waiting.begin());
+    auto& [waiting, doubtful, flying, offered] = queue;
+    const std::int64_t oldest = waiting.empty() ? 0 : *waiting.begin();
+    const bool held = flying != 0 || (!doubtful.empty() && *doubtful.begin() < oldest);
+    const std::int64_t may_go = held ? 0 : oldest;
+    if (may_go == offered) return;
+    if (offered != 0) ready_.erase(offered);
+    if (may_go != 0) ready_.insert(may_go);
+    offered = may_go;
 }
 
 }  // namespace saga::core

@@ -29,7 +29,7 @@ class Outgoing {
 
     /// A new connection: its PubAcks are the only ones that count from here on. Rows that an
     /// earlier one acknowledged wait until the reader has passed `head`, the stream's last sequence
-    /// now, before they are sent again.
+    /// now, before they are sent again; later rows of their sagas wait with them.
     void connected(std::uint64_t head);
 
     /// The oldest row that may go, which is on its way from here on; none: nothing to send.
@@ -70,9 +70,10 @@ class Outgoing {
         State state = State::waiting;
         std::uint64_t awaited = 0;  ///< of an acknowledged one: where the reader should meet it
     };
-    struct Queue {  // of one saga: what has no PubAck
+    struct Queue {  // of one saga: what has no PubAck of this connection
         std::set<std::int64_t> waiting;
-        std::int64_t flying = 0;
+        std::set<std::int64_t> doubtful;  ///< acknowledged by an earlier one: no later row may go
+        std::int64_t flying = 0, offered = 0;
     };
 
     void wait(Entry& entry);
@@ -83,7 +84,7 @@ class Outgoing {
     std::map<std::int64_t, Entry> rows_;
     std::map<EventId, std::int64_t> ids_;
     std::map<std::int64_t, Queue> queues_;
-    std::set<std::int64_t> ready_;  ///< the oldest waiting row of every saga that has none flying
+    std::set<std::int64_t> ready_;  ///< what every saga offers: its oldest row, if that may go
     std::set<std::pair<std::uint64_t, std::int64_t>> awaited_;
     std::size_t in_flight_ = 0, unsent_ = 0;
 };

@@ -33,10 +33,13 @@ void require_name(const char* what, const std::string& name) {
 
 /// An event belongs to the service that its schema's last namespace names.
 void require_own(const std::string& service, std::span<const detail::Emits> emits) {
-    for (const detail::Emits& each : emits)
+    for (const detail::Emits& each : emits) {
+        const std::string full(each.type->full);
+        detail::require(core::is_type(full), "an event's name has 64 characters at most: ", full);
         detail::require(each.type->owner == service,
                         "an event is published by the service that its namespace names: ",
-                        std::string(each.type->full) + ", by " + service);
+                        full + ", by " + service);
+    }
 }
 
 /// Verbs that every service answers.

@@ -56,12 +56,13 @@ bool is_name(std::string_view text) {
 
 bool is_type(std::string_view text) {
     if (text.size() > 3 * kMaxName || text.find('.') == std::string_view::npos) return false;
-    bool start = true;
+    std::size_t length = 0;  // of the word that we are in
     for (const char c : text) {
-        if (start ? !letter(c) : !(word(c) || c == '.')) return false;
-        start = c == '.';
+        if (length == 0 ? !letter(c) : !(word(c) || c == '.')) return false;
+        length = c == '.' ? 0 : length + 1;
+        if (length > kMaxName) return false;
     }
-    return !start;
+    return length > 0;
 }
 
 bool is_token(std::string_view text) {

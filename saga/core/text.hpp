@@ -10,7 +10,7 @@ namespace saga::core {
 bool is_saga_id(std::string_view text);
 /// [a-z][a-z0-9_]*, at most 64 characters: services, steps, verbs, settings.
 bool is_name(std::string_view text);
-/// Words of [A-Za-z][A-Za-z0-9_]* with dots between: "shop.payment.PaymentTaken".
+/// Words of [A-Za-z][A-Za-z0-9_]{0,63} with dots between: "shop.payment.PaymentTaken".
 bool is_type(std::string_view text);
 /// Printable ASCII without a space.
 bool is_token(std::string_view text);
