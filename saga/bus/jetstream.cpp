@@ -131,7 +131,7 @@ Result<StreamInfo> read_stream_info(std::string_view text) {
                                    .last_seq = state.at("last_seq").get<std::uint64_t>(),
                                    .deleted = state.value("num_deleted", std::uint64_t{0})},
                          .config = info.at("config").dump()};
-        // A stream that never held a message says 0 and 0, one whose messages all expired n+1 and n.
+        // A stream that never held a message says 0 and 0; one whose messages expired n+1 and n.
         if (found.state.last_seq == 0) found.state.first_seq = 1;
         if (const auto holes = state.find("deleted"); holes != state.end() && !holes->empty())
             found.first_hole = holes->front().get<std::uint64_t>();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kBuffer = 256 * 1024;  // bytes of one read: half a batch of pulled messages
 constexpr int kReads = 8;            // of one poll(), so that a flood leaves room for work
+constexpr int kLastReads = 1'000;    // of what had come before the end
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
 constexpr int kDoublings = 5;  // pauses between attempts grow to 1.6 seconds
 
@@ -30,9 +32,24 @@ NatsLoop::NatsLoop(Address address, std::string name)
 
 NatsLoop::~NatsLoop() {
     if (connecting_.joinable()) connecting_.join();
-    if (connected_) natsConnection_Destroy(connected_->first);
-    connection_.reset();
+    if (connected_) {  // it was made and never taken
+        connection_.reset(connected_->first);
+        connected_.reset();
+    }
+    close();
     ::close(wake_);
+}
+
+/// natsConnection_Destroy would wait half a second for a PONG that nobody reads while we are here:
+/// a connection that has seen its socket end is closed at once. What was flushed is still sent.
+void NatsLoop::close() {
+    if (!connection_) return;
+    ::shutdown(socket_, SHUT_RDWR);
+    for (int i = 0; i < kLastReads && !natsConnection_IsClosed(connection_.get()); ++i)
+        natsConnection_ProcessReadEvent(connection_.get());
+    connection_.reset();
+    socket_ = -1;
+    writes_ = false;
 }
 
 // ---- nats.c's side ------------------------------------------------------------------------------
@@ -121,9 +138,7 @@ NatsLoop::Change NatsLoop::poll(Steady now) {
     if (!dropped_ && natsConnection_IsClosed(connection_.get()))
         drop("the connection to the broker broke");
     if (!dropped_) return Change::none;
-    connection_.reset();
-    socket_ = -1;
-    writes_ = false;
+    close();
     next_attempt_ = now + kFirstPause;
     return Change::disconnected;
 }

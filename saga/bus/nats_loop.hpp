@@ -47,6 +47,7 @@ class NatsLoop {
                        natsStatus status, void* loop);
     void connect();
     bool readable() const;
+    void close();
 
     Address address_;
     std::string name_;

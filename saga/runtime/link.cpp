@@ -130,6 +130,7 @@ void Link::judge() {
 void Link::judged(const bus::StreamInfo& info) {
     stream_ = info;
     trouble_.clear();
+    confirmed_ = false;
     const std::vector<std::string> faults = bus::stream_faults(info.config);
     if (!faults.empty()) {
         refusal_ = fmt::format(
@@ -138,22 +139,9 @@ void Link::judged(const bus::StreamInfo& info) {
             fmt::join(faults, "; "));
         return;
     }
-    const core::Position& position = store_.cursor.position();
-    if (position.created == core::StoreTime{}) {
-        never_read_ = true;
-        if (options_.rebuild && info.state.first_seq > 1) {
-            refusal_ =
-                "the stream no longer holds its first message, so nothing can be rebuilt "
-                "from it: restore the database from a backup";
-            return;
-        }
-        store_.db().begin();
-        store_.cursor.adopt(info.state.created, info.state.first_seq - 1, info.state.deleted);
-        store_.db().commit();
-        return sound();
-    }
     below_ = 0;
-    switch (core::judge(info.state, position)) {
+    if (store_.cursor.position().created == core::StoreTime{}) return never_read();
+    switch (core::judge(info.state, store_.cursor.position())) {
         case core::Verdict::sound:
             return look_at(0);
         case core::Verdict::remade:
@@ -167,24 +155,41 @@ void Link::judged(const bus::StreamInfo& info) {
             if (again("the stream has a hole")) look_at(0);
             return;
         case core::Verdict::history_lost:
-            break;
+            return history_lost();
     }
-    if (!options_.accept_history_loss) {
-        refusal_ = fmt::format(
-            "the stream begins at {}, and this service has read up to {}: what lies between is "
-            "gone. Restore the stream, or start with --accept-history-loss to go on without it",
-            info.state.first_seq, position.seq);
+}
+
+void Link::never_read() {
+    never_read_ = true;
+    if (options_.rebuild && stream_.state.first_seq > 1) {
+        refusal_ =
+            "the stream no longer holds its first message, so nothing can be rebuilt "
+            "from it: restore the database from a backup";
         return;
     }
+    adopt();
+}
+
+void Link::history_lost() {
+    if (options_.accept_history_loss) return adopt();
+    refusal_ = fmt::format(
+        "the stream begins at {}, and this service has read up to {}: what lies between is "
+        "gone. Restore the stream, or start with --accept-history-loss to go on without it",
+        stream_.state.first_seq, store_.cursor.position().seq);
+}
+
+/// Reads from where the stream begins.
+void Link::adopt() {
+    const core::StreamState& state = stream_.state;
     store_.db().begin();
-    store_.cursor.adopt(info.state.created, info.state.first_seq - 1, info.state.deleted);
+    store_.cursor.adopt(state.created, state.first_seq - 1, state.deleted);
     store_.db().commit();
     sound();
 }
 
 /// Whether the same was seen before; if not, it is looked at again soon.
 bool Link::again(std::string_view suspicion) {
-    if (suspicion_ == suspicion) return true;
+    if (suspicion_ == suspicion) return confirmed_ = true;
     suspicion_ = suspicion;
     judging_ = false;
     next_judgement_ = now_ + kSecondLook;
@@ -193,14 +198,12 @@ bool Link::again(std::string_view suspicion) {
 
 void Link::look_at(std::size_t nth_newest) {
     const auto& checkpoints = store_.cursor.checkpoints().all();
-    if (nth_newest >= checkpoints.size()) {
-        const bool suspected = !suspicion_.empty();
-        return suspected ? go_back_to(stream_.state.first_seq - 1) : sound();
-    }
+    if (nth_newest >= checkpoints.size())
+        return confirmed_ ? go_back_to(stream_.state.first_seq - 1) : sound();
     const core::Checkpoint& checkpoint = checkpoints[checkpoints.size() - 1 - nth_newest];
     if (below_ != 0 && checkpoint.seq >= below_) return look_at(nth_newest + 1);
     if (!core::can_look_at(checkpoint, stream_.state)) {  // trimmed by age, and all before it
-        return suspicion_.empty() ? sound() : go_back_to(stream_.state.first_seq - 1);
+        return confirmed_ ? go_back_to(stream_.state.first_seq - 1) : sound();
     }
     bus_.message_at(checkpoint.seq,
                     [this, nth_newest](const auto& result) { looked(nth_newest, result); });
@@ -220,8 +223,8 @@ void Link::looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>&
         holds = core::holds(checkpoint, message.stored_at,
                             envelope == nullptr ? EventId{} : envelope->id);
     }
-    if (holds) return suspicion_.empty() ? sound() : go_back_to(checkpoint.seq);
-    if (nth_newest == 0 && !again("another message stands where one was read")) return;
+    if (holds) return confirmed_ ? go_back_to(checkpoint.seq) : sound();
+    if (!confirmed_ && !again("another message stands where one was read")) return;
     look_at(nth_newest + 1);
 }
 

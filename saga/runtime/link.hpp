@@ -55,6 +55,9 @@ class Link {
   private:
     void judge();
     void judged(const bus::StreamInfo& info);
+    void never_read();
+    void history_lost();
+    void adopt();
     bool again(std::string_view suspicion);
     void look_at(std::size_t nth_newest);
     void looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>& result);
@@ -82,7 +85,7 @@ class Link {
     bus::Server server_;
     bus::Steady now_{}, next_judgement_ = bus::Steady::max();
     bus::StreamInfo stream_;
-    bool judging_ = false, first_ = true, never_read_ = false;
+    bool judging_ = false, first_ = true, never_read_ = false, confirmed_ = false;
     std::string suspicion_;    // seen once: looked at again before anything is rewound
     std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
     std::uint64_t recorded_ = 0, rewinds_ = 0;

@@ -84,6 +84,7 @@ bus::Steady Node::turn() {
     try {
         if (now_ >= full_until_) {
             link_.tick(now_, timeline_.now());
+            listen();
             gather();
             work();
             prune();
@@ -212,6 +213,14 @@ void Node::start_calls() {
     }
 }
 
+/// Only the owner answers: one that still asks who it is would be answered by itself.
+void Node::listen() {
+    const bool owner = link_.state() > LinkState::owning && ownership_.holds(now_);
+    if (listening_ || draining_ || !owner) return;
+    listening_ = true;
+    bus_.listen(desk_.subjects());
+}
+
 /// Tells the landscape once what this build reads and publishes.
 void Node::introduce() {
     if (introduced_ || options_.contract.empty() || !link_.reading()) return;
@@ -320,12 +329,12 @@ std::string Node::state_json() const {
 // ---- from the bus -------------------------------------------------------------------------------
 
 void Node::connected(const bus::Server& server) {
-    if (!draining_) bus_.listen(desk_.subjects());
     link_.connected(server, now_);
 }
 
 void Node::disconnected(std::string_view) {
-    probing_ = false;
+    probing_ = listening_ = false;
+    bus_.unlisten();
     link_.disconnected();
 }
 

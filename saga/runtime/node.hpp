@@ -64,6 +64,7 @@ class Node final : public bus::Listener {
     void confirm_head();
     void start_calls();
     void introduce();
+    void listen();
     void prune();
     bus::Steady next_turn() const;
     bus::Steady steady_of(Time due) const;
@@ -88,7 +89,8 @@ class Node final : public bus::Listener {
     Pruner pruner_;
 
     bus::Steady now_{};
-    bool draining_ = false, more_ = false, probing_ = false, introduced_ = false;
+    bool draining_ = false, more_ = false, probing_ = false, introduced_ = false,
+         listening_ = false;
     std::optional<Time> next_retry_, next_timer_, next_call_;
     std::set<std::int64_t> running_;  // calls that are being made
     bus::Steady full_until_{}, next_prune_{}, next_move_{};

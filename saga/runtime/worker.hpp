@@ -144,6 +144,12 @@ class Worker {
     void apply(const Delivery* delivery);
     void apply(const Request* request);
 
+    bool bury(const Retry& retry);
+    bool bury(const Due& due);
+    bool bury(const CallResult* result);
+    bool bury(const Delivery* delivery);
+    bool bury(const Request* request);
+
     void adopt(const core::Message& message);
     void close_record(const EventId& id, const store::Recorded::Row& row);
     void obey(const core::Message& message);

@@ -98,54 +98,70 @@ std::string Worker::name_of(const Item& item) const {
 /// It was on the table each time the process died. True: there is nothing left to do of it; a
 /// message still has to be counted as read, and a failure as heard.
 bool Worker::give_up(const Item& item) {
-    constexpr auto kWhy = "the process died each time that this was on the table";
-    core::ParkedRow dead{.state = core::Parking::dead};
-    if (const auto* retry = std::get_if<Retry>(&item)) {
-        core::SagaState state = store_.load(retry->saga);
-        begin(state, {.time = now_});
-        for (core::ParkedRow row : state.parked) {
-            if (row.position != retry->position) continue;
-            row.state = core::Parking::dead;
-            executor_.park(row, nullptr, kWhy, false);
-        }
-    } else if (const auto* due = std::get_if<Due>(&item)) {
-        core::SagaState state = store_.load(due->timer.saga);
-        begin(state, {.time = now_});
-        store_.timers.erase(due->timer);
-        dead.place = 1;
-        dead.what = core::Waits::timer;
-        dead.step = due->timer.step;
-        dead.run = due->timer.run;
-        dead.nth = due->timer.nth;
-        executor_.park(dead, nullptr, kWhy, false);
-    } else if (const auto* result = std::get_if<const CallResult*>(&item)) {
-        const auto call = store_.calls.find((*result)->call);
-        if (!call) return true;
-        core::SagaState state = store_.load(call->saga);
-        store_.calls.update(call->call, call->attempts, std::nullopt, kWhy);
-        begin(state, {.time = now_})
-            .on_dead_call({.step = call->step, .run = call->run}, call->part, kWhy);
-    } else if (const auto* delivery = std::get_if<const Delivery*>(&item)) {
-        const auto read = core::decode((*delivery)->bytes);
-        const auto* envelope = std::get_if<core::Envelope>(&read);
-        if (envelope == nullptr) return false;
-        const core::Message message((*delivery)->bytes, *envelope, (*delivery)->seq,
-                                    (*delivery)->stored_at);
-        core::SagaState state = store_.load(envelope->saga);
-        begin(state, origin_of(message));
-        if (state.row.key == 0) {
-            state.row.id = envelope->saga;
-            state.row.started = envelope->started;
-            executor_.know(state.row);
-        }
-        dead.place = 1 + static_cast<std::uint32_t>(state.parked.size());
-        dead.event = envelope->id;
-        dead.forward = envelope->forward();
-        executor_.park(dead, &message, kWhy, false);
-        return false;
-    } else if (const auto* request = std::get_if<const Request*>(&item)) {
-        replies_.push_back({(*request)->token, refused("failed", kWhy)});
+    return std::visit([this](const auto& each) { return bury(each); }, item);
+}
+
+namespace {
+constexpr auto kDied = "the process died each time that this was on the table";
+}
+
+bool Worker::bury(const Retry& retry) {
+    core::SagaState state = store_.load(retry.saga);
+    begin(state, {.time = now_});
+    for (core::ParkedRow row : state.parked) {
+        if (row.position != retry.position) continue;
+        row.state = core::Parking::dead;
+        executor_.park(row, nullptr, kDied, false);
     }
+    return true;
+}
+
+bool Worker::bury(const Due& due) {
+    core::SagaState state = store_.load(due.timer.saga);
+    begin(state, {.time = now_});
+    store_.timers.erase(due.timer);
+    core::ParkedRow row{.place = 1,
+                        .what = core::Waits::timer,
+                        .step = due.timer.step,
+                        .nth = due.timer.nth,
+                        .run = due.timer.run,
+                        .state = core::Parking::dead};
+    executor_.park(row, nullptr, kDied, false);
+    return true;
+}
+
+bool Worker::bury(const CallResult* result) {
+    const auto call = store_.calls.find(result->call);
+    if (!call) return true;
+    core::SagaState state = store_.load(call->saga);
+    store_.calls.update(call->call, call->attempts, std::nullopt, kDied);
+    begin(state, {.time = now_})
+        .on_dead_call({.step = call->step, .run = call->run}, call->part, kDied);
+    return true;
+}
+
+bool Worker::bury(const Delivery* delivery) {
+    const auto read = core::decode(delivery->bytes);
+    const auto* envelope = std::get_if<core::Envelope>(&read);
+    if (envelope == nullptr) return false;
+    const core::Message message(delivery->bytes, *envelope, delivery->seq, delivery->stored_at);
+    core::SagaState state = store_.load(envelope->saga);
+    begin(state, origin_of(message));
+    if (state.row.key == 0) {
+        state.row.id = envelope->saga;
+        state.row.started = envelope->started;
+        executor_.know(state.row);
+    }
+    core::ParkedRow row{.place = 1 + static_cast<std::uint32_t>(state.parked.size()),
+                        .event = envelope->id,
+                        .forward = envelope->forward(),
+                        .state = core::Parking::dead};
+    executor_.park(row, &message, kDied, false);
+    return false;
+}
+
+bool Worker::bury(const Request* request) {
+    replies_.push_back({request->token, refused("failed", kDied)});
     return true;
 }
 
