@@ -14,6 +14,7 @@ namespace saga {
 namespace {
 
 constexpr std::chrono::seconds kTimeout{5};
+constexpr std::chrono::hours kForever{24 * 365};
 
 bus::Address address_of(std::string url) {
     bus::Address address;
@@ -59,6 +60,13 @@ std::string Client::question(std::string_view service, std::string_view verb,
     return answer;
 }
 
+std::vector<std::byte> Client::ask(std::string_view subject, std::vector<std::byte> question,
+                                   std::string_view key, std::chrono::milliseconds timeout) {
+    core::Headers headers;
+    if (!key.empty()) headers.emplace_back("Idempotency-Key", key);
+    return connection_->client.request(std::string(subject), question, timeout, headers);
+}
+
 void Client::serve_bytes(std::string subject, std::size_t most, Answers answers) {
     connection_->client.serve(
         subject, most,
@@ -82,6 +90,32 @@ std::string Client::ended(std::string_view saga_id, std::chrono::milliseconds ti
     if (word.empty())
         throw Error(fmt::format("saga {} has not ended within {} ms", saga_id, timeout.count()));
     return word;
+}
+
+bool Client::watch_ended(const std::function<bool(const Ended&)>& on_ended,
+                         std::chrono::milliseconds quiet, std::stop_token stop) {
+    runtime::SystemClock clock;
+    bus::Steady heard = clock.steady();
+    bool enough = false;
+    runtime::StreamView view(connection_->address);
+    const bool follow = quiet.count() > 0;
+    view.read(
+        {.filter = "saga.*.ended.>",
+         .timeout = follow ? kForever : kTimeout,
+         .follow = follow,
+         .stop =
+             [&] { return stop.stop_requested() || (follow && clock.steady() - heard > quiet); }},
+        [&](const core::Message& message) {
+            heard = clock.steady();
+            const core::Envelope& word = message.envelope();
+            enough = !on_ended({.id = word.id,
+                                .saga_id = word.saga,
+                                .event = detail::split_type(word.type).name,
+                                .because = word.because,
+                                .time = word.time});
+            return !enough;
+        });
+    return enough;
 }
 
 }  // namespace saga

@@ -1,8 +1,11 @@
 // Inventory sets an order's products aside, all or none, and puts them back if the order fails.
 //
 //   stock    StockProduct   -> ProductStocked                 a command: a delivery arrived
+//   shelve   ProductStocked -> (its row)                      once for each delivery
 //   reserve  OrderRequested -> StockReserved | StockShort
 //   release  StockReserved  -> StockReleased                  when the order fails
+//
+// What a confirmed order holds has left the house: delivered = on the shelf + held.
 
 #include "services/inventory/inventory.hpp"
 
@@ -18,6 +21,11 @@ constexpr auto kTables = R"sql(
         name  TEXT NOT NULL,
         units INTEGER NOT NULL CHECK (units >= 0)
     ) STRICT;
+    CREATE TABLE delivery (
+        id    TEXT PRIMARY KEY,
+        sku   TEXT NOT NULL,
+        units INTEGER NOT NULL CHECK (units >= 0)
+    ) STRICT;
     CREATE TABLE reserved (
         order_id TEXT NOT NULL,
         sku      TEXT NOT NULL REFERENCES product,
@@ -25,6 +33,7 @@ constexpr auto kTables = R"sql(
     ) STRICT;
     CREATE INDEX reserved_by_order ON reserved (order_id);
 )sql";
+constexpr auto kDelivered = "INSERT INTO delivery VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 constexpr auto kStock =
     "INSERT INTO product VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET units = units + ?3";
 constexpr auto kTake = "UPDATE product SET units = units - ?2 WHERE sku = ?1 AND units >= ?2";
@@ -35,13 +44,28 @@ constexpr auto kPutBack = R"sql(
      WHERE product.sku = back.sku)sql";
 constexpr auto kForget = "DELETE FROM reserved WHERE order_id = ?1";
 
+// Pages: what follows ?1, in order.
+constexpr auto kBooks = R"sql(
+    SELECT sku, units, ifnull(d.all_units, 0) AS delivered, ifnull(r.all_units, 0) AS held
+      FROM product
+      LEFT JOIN (SELECT sku, sum(units) AS all_units FROM delivery GROUP BY sku) d USING (sku)
+      LEFT JOIN (SELECT sku, sum(units) AS all_units FROM reserved GROUP BY sku) r USING (sku)
+     WHERE sku > ?1 ORDER BY sku LIMIT 1000)sql";
+constexpr auto kHeld = R"sql(
+    SELECT order_id, sum(units) AS units FROM reserved
+     WHERE order_id > ?1 GROUP BY order_id ORDER BY order_id LIMIT 1000)sql";
+constexpr auto kDeliveries = "SELECT id FROM delivery WHERE id > ?1 ORDER BY id LIMIT 1000";
+
 saga::Reply<ProductStocked> stock(const saga::View&, const StockProduct& delivery) {
+    if (delivery.sku.empty() || delivery.sku.size() > 64)
+        return saga::Refused{"invalid", "a sku has 1 to 64 characters"};
     if (delivery.units < 0)
         return saga::Refused{"invalid", "a delivery has no negative units: " + delivery.sku};
     return ProductStocked{.sku = delivery.sku, .name = delivery.name, .units = delivery.units};
 }
 
-void put_on_shelf(saga::Tx& tx, const ProductStocked& product) {
+void shelve(saga::Tx& tx, const ProductStocked& product) {
+    if (tx.exec(kDelivered, tx.saga_id(), product.sku, product.units) == 0) return;
     tx.exec(kStock, product.sku, product.name, product.units);
 }
 
@@ -69,10 +93,10 @@ StockReleased release(saga::Tx& tx, const StockReserved& reserved) {
 saga::Service inventory_service() {
     saga::Service service{"inventory", kTables};
     service.command("stock", &StockProduct::delivery_id, stock).ends_saga();
-    service.on(put_on_shelf);
+    service.on(shelve);
     service.step("reserve", reserve).undo(release);
-    service.question("books",
-                     "SELECT sku, units, (SELECT total(units) FROM reserved r WHERE r.sku = p.sku) "
-                     "AS reserved FROM product p");
+    service.question("books", kBooks);
+    service.question("held", kHeld);
+    service.question("deliveries", kDeliveries);
     return service;
 }

@@ -8,6 +8,7 @@
 
 #include "services/order/order.hpp"
 
+#include "shared/money.hpp"
 #include "shop_events.hpp"
 
 using namespace shop;
@@ -19,31 +20,39 @@ constexpr auto kTables = R"sql(
         id          TEXT PRIMARY KEY,
         customer_id TEXT NOT NULL,
         total_cents INTEGER NOT NULL,
-        state       TEXT NOT NULL CHECK (state IN ('open', 'confirmed', 'rejected'))
+        state       TEXT NOT NULL CHECK (state IN ('open', 'confirmed', 'rejected')),
+        reason      TEXT NOT NULL
     ) STRICT;
 )sql";
-constexpr auto kOpen = "INSERT INTO orders VALUES (?1, ?2, ?3, 'open')";
+constexpr auto kOpen = "INSERT INTO orders VALUES (?1, ?2, ?3, 'open', '')";
 constexpr auto kConfirm = "UPDATE orders SET state = 'confirmed' WHERE id = ?1";
 constexpr auto kReject = R"sql(
-    INSERT INTO orders VALUES (?1, '', 0, 'rejected')
-        ON CONFLICT DO UPDATE SET state = 'rejected')sql";
+    INSERT INTO orders VALUES (?1, '', 0, 'rejected', ?2)
+        ON CONFLICT DO UPDATE SET state = 'rejected', reason = ?2)sql";
+constexpr auto kShow = "SELECT * FROM orders WHERE id = ?1";
+constexpr auto kBooks = R"sql(
+    SELECT id, customer_id, total_cents, state FROM orders
+     WHERE id > ?1 ORDER BY id LIMIT 1000)sql";         // a page: what follows ?1
 constexpr int kMostUnits = 1'000'000;                   // of a line
-constexpr std::int64_t kMostUnitCents = 1'000'000'000;  // keeps every total below 2^63
+constexpr money::Cents kMostUnitCents = 1'000'000'000;  // a line stays far below 2^63
 
 saga::Reply<OrderRequested> place(const saga::View&, const PlaceOrder& order) {
-    std::int64_t total_cents = 0;
+    if (order.customer_id.empty() || order.customer_id.size() > 64)
+        return saga::Refused{"invalid", "a customer's id has 1 to 64 characters"};
+    if (order.lines.empty()) return saga::Refused{"invalid", "an order needs a line"};
+    std::optional<money::Cents> total = 0;
     for (const Line& line : order.lines) {
         if (line.quantity < 1 || line.quantity > kMostUnits || line.unit_price_cents < 0 ||
             line.unit_price_cents > kMostUnitCents) {
             return saga::Refused{"invalid", "quantity or price out of range: " + line.sku};
         }
-        total_cents += line.quantity * line.unit_price_cents;
+        total = money::sum(*total, line.quantity * line.unit_price_cents);
+        if (!total) return saga::Refused{"invalid", "the total is more than can be counted"};
     }
-    if (order.lines.empty()) return saga::Refused{"invalid", "an order needs a line"};
     return OrderRequested{.order_id = order.order_id,
                           .customer_id = order.customer_id,
                           .lines = order.lines,
-                          .total_cents = total_cents};
+                          .total_cents = *total};
 }
 
 saga::Reply<CancelRequested> cancel(const saga::View& db, const CancelOrder& order) {
@@ -62,7 +71,7 @@ OrderConfirmed confirm(saga::Tx& tx, const OrderShipped& shipped) {
 }
 
 OrderRejected reject(saga::Tx& tx, const saga::Failed& failure) {
-    tx.exec(kReject, tx.saga_id());
+    tx.exec(kReject, tx.saga_id(), failure.event);
     return OrderRejected{.order_id = tx.saga_id(), .reason = failure.event};
 }
 
@@ -75,7 +84,7 @@ saga::Service order_service() {
     service.step("open", open).keeps();
     service.step("confirm", confirm).ends_saga();
     service.step("reject", reject).ends_saga();
-    service.question("show", "SELECT * FROM orders WHERE id = ?1");
-    service.question("books", "SELECT state, count(*), total(total_cents) FROM orders GROUP BY 1");
+    service.question("show", kShow);
+    service.question("books", kBooks);
     return service;
 }

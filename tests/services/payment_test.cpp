@@ -84,3 +84,50 @@ TEST_CASE("payment: reminds nobody once the order shipped, or failed") {
     CHECK(failed.emitted(kRefunded));
     CHECK(failed.quiet());
 }
+TEST_CASE("payment: a customer without credit is declined, and nobody is refunded") {
+    Scenario s{payment_service()};
+    s.given(kOrder).answer(Receipt{.declined = "not enough credit"});
+    s.given_failed(OrderCancelled{.order_id = "o1"});
+    CHECK(s.emitted(PaymentDeclined{.order_id = "o1", .reason = "not enough credit"}));
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: a failure during a charge that the bank declines refunds nothing") {
+    Scenario s{payment_service()};
+    s.given(kOrder).given_failed(OrderCancelled{.order_id = "o1"});
+    s.silence().elapse(1min).answer(Receipt{.declined = "no credit"});
+    CHECK(s.emitted(PaymentDeclined{.order_id = "o1", .reason = "no credit"}));
+    CHECK(s.quiet());
+    CHECK(s.value("SELECT count(*) FROM payment") == 0);
+}
+TEST_CASE("payment: a refund that the bank refuses is asked for until it does not") {
+    Scenario s{payment_service()};
+    s.given(kOrder).answer(kReceipt).given_failed(kRefused);
+    CHECK(s.emitted(kTaken));
+    s.answer(Receipt{.declined = "closed today"});
+    CHECK(s.value("SELECT count(*) FROM payment WHERE refunded = 0") == 1);
+    s.elapse(1min);
+    CHECK(s.called(kRefund));
+    CHECK(s.answer(Receipt{}).emitted(kRefunded));
+    CHECK(s.quiet());
+    CHECK(s.value("SELECT refunded FROM payment") == 900);
+}
+TEST_CASE("payment: a failure while a taken payment cannot be written refunds it") {
+    Scenario s{payment_service()};
+    s.sql("CREATE TRIGGER broken BEFORE INSERT ON payment BEGIN SELECT raise(ABORT, 'no'); END");
+    s.given(kOrder).answer(kReceipt).given_failed(kRefused);
+    s.sql("DROP TRIGGER broken").elapse(10min);
+    CHECK(s.called(kCharge));
+    CHECK(s.answer(kReceipt).emitted(kTaken));
+    CHECK(s.called(kRefund));
+    CHECK(s.answer(Receipt{}).emitted(kRefunded));
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: the largest order is charged to the cent") {
+    Scenario s{payment_service()};
+    StockReserved order = kOrder;
+    order.total_cents = 1'000'000'000'000'000'000;
+    s.given(order);
+    CHECK(s.called(Charge{.customer_id = "ann", .amount_cents = order.total_cents}));
+    s.answer(kReceipt);
+    CHECK(s.value("SELECT cents = 1000000000000000000 FROM payment") == 1);
+}
