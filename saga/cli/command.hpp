@@ -26,7 +26,8 @@ enum Exit : int {
     kInterrupted = 130,
 };
 
-/// Ends the command: `what` goes to stderr, in one sentence that says what to do.
+/// Ends the command: `what` goes to stderr, in one sentence that says what to do. Empty: the code
+/// says all.
 class Stop : public Error {
   public:
     Stop(Exit code, const std::string& what) : Error(what), code(code) {}
@@ -54,7 +55,8 @@ class Paint {
     std::string red(std::string_view text) const { return paint("31", text); }
     std::string green(std::string_view text) const { return paint("32", text); }
     std::string yellow(std::string_view text) const { return paint("33", text); }
-    bool on() const { return on_; }
+    /// In a colour of the terminal, by its number: "36".
+    std::string in(std::string_view code, std::string_view text) const { return paint(code, text); }
 
   private:
     std::string paint(std::string_view code, std::string_view text) const;
@@ -70,5 +72,20 @@ nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
 
 // One file a command; each adds itself with its flags, examples and work.
 void add_bootstrap(CLI::App& app, Options& options);
+void add_completion(CLI::App& app, Options& options);
+void add_decode(CLI::App& app, Options& options);
+void add_dev(CLI::App& app, Options& options);
+void add_dlq(CLI::App& app, Options& options);
+void add_doctor(CLI::App& app, Options& options);
+void add_ls(CLI::App& app, Options& options);
+void add_outbox(CLI::App& app, Options& options);
+void add_services(CLI::App& app, Options& options);
+void add_show(CLI::App& app, Options& options);
+void add_trace(CLI::App& app, Options& options);
+void add_wait(CLI::App& app, Options& options);
+void add_watch(CLI::App& app, Options& options);
+
+/// Runs the whole tool; its exit code. What main() does, so that tests can do it.
+int run(int argc, const char* const* argv);
 
 }  // namespace saga::cli

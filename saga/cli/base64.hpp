@@ -1,0 +1,16 @@
+// Bytes in JSON.
+#pragma once
+
+#include <optional>
+#include <saga/event.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace saga::cli {
+
+std::string to_base64(Bytes bytes);
+/// Empty when it is none.
+std::optional<std::vector<std::byte>> from_base64(std::string_view text);
+
+}  // namespace saga::cli

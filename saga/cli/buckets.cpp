@@ -1,0 +1,47 @@
+#include "saga/cli/buckets.hpp"
+
+#include "saga/bus/jetstream.hpp"
+
+namespace saga::cli {
+
+std::optional<std::string> Bucket::get(const std::string& key) const {
+    const nlohmann::json ask{{"last_by_subj", fmt::format("$KV.{}.{}", name_, key)}};
+    const auto answer = api_or_null(client_, fmt::format("$JS.API.STREAM.MSG.GET.KV_{}", name_),
+                                    ask.dump(), timeout_);
+    if (answer.is_null()) return std::nullopt;
+    const auto read = bus::read_message(answer.dump());
+    const auto* message = std::get_if<bus::StoredMessage>(&read);
+    if (message == nullptr || message->bytes.empty()) return std::nullopt;  // deleted: no value
+    return std::string(reinterpret_cast<const char*>(message->bytes.data()), message->bytes.size());
+}
+
+std::map<std::string, std::string> Bucket::all() const {
+    const std::string prefix = fmt::format("$KV.{}.", name_);
+    const nlohmann::json ask{{"subjects_filter", prefix + ">"}};
+    const auto info =
+        api_or_null(client_, fmt::format("$JS.API.STREAM.INFO.KV_{}", name_), ask.dump(), timeout_);
+    std::map<std::string, std::string> found;
+    if (info.is_null() || !info["state"].is_object()) return found;
+    const auto subjects = info["state"].value("subjects", nlohmann::json::object());
+    if (!subjects.is_object()) return found;
+    for (const auto& [subject, messages] : subjects.items()) {
+        if (!subject.starts_with(prefix)) continue;
+        const std::string key = subject.substr(prefix.size());
+        if (auto value = get(key)) found.emplace(key, std::move(*value));
+    }
+    return found;
+}
+
+void Bucket::put(const std::string& key, const std::string& value) const {
+    const auto ack = api_or_null(client_, fmt::format("$KV.{}.{}", name_, key), value, timeout_);
+    if (!ack.is_object())
+        throw Stop(kError, fmt::format("cannot write {} into the bucket {}", key, name_));
+}
+
+nlohmann::json list(const nlohmann::json& object, const char* key) {
+    if (!object.is_object()) return nlohmann::json::array();
+    const auto found = object.find(key);
+    return found != object.end() && found->is_array() ? *found : nlohmann::json::array();
+}
+
+}  // namespace saga::cli

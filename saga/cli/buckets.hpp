@@ -1,0 +1,47 @@
+// Key-value buckets, as an operator's tool reads and writes them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "saga/cli/command.hpp"
+
+namespace saga::cli {
+
+class Bucket {
+  public:
+    /// `name` as `nats kv ls` shows it. Everything below throws Stop when the broker refuses.
+    Bucket(bus::NatsClient& client, std::string_view name, std::chrono::milliseconds timeout)
+        : client_(client), name_(name), timeout_(timeout) {}
+
+    /// Empty also where there is no bucket, or the key was deleted.
+    std::optional<std::string> get(const std::string& key) const;
+    /// Every key with its value.
+    std::map<std::string, std::string> all() const;
+    void put(const std::string& key, const std::string& value) const;
+
+  private:
+    bus::NatsClient& client_;
+    std::string name_;
+    std::chrono::milliseconds timeout_;
+};
+
+/// A value of the type at this key; `otherwise` where there is none, or one of another type. What
+/// others wrote is read with it: nlohmann's own value() throws at a wrong type.
+template <class T>
+T field(const nlohmann::json& object, const char* key, T otherwise) {
+    if (!object.is_object()) return otherwise;
+    const auto found = object.find(key);
+    if (found == object.end()) return otherwise;
+    if constexpr (std::is_same_v<T, bool>)
+        return found->is_boolean() ? found->template get<T>() : otherwise;
+    else if constexpr (std::is_arithmetic_v<T>)
+        return found->is_number() ? found->template get<T>() : otherwise;
+    else
+        return found->is_string() ? found->template get<T>() : otherwise;
+}
+/// The array at this key; an empty one where there is none.
+nlohmann::json list(const nlohmann::json& object, const char* key);
+
+}  // namespace saga::cli

@@ -1,0 +1,140 @@
+// saga dev: a broker and the services of a file on this machine, for as long as it runs.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "saga/cli/broker_info.hpp"
+#include "saga/cli/dev_session.hpp"
+
+namespace saga::cli {
+namespace {
+
+namespace files = std::filesystem;
+
+constexpr std::uint16_t kUsualPort = 4222;
+
+struct Given {
+    std::string config, data = "data", server;
+    int port = -1;  // 0: any that is free; -1: the usual one, or any
+};
+
+/// Held for as long as we run; what stands in it says who we are.
+Descriptor lock(const files::path& data) {
+    const files::path path = data / "dev.lock";
+    Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!file)
+        throw Stop(kError, fmt::format("cannot write in {}: {}; give --data a folder that you may "
+                                       "write in",
+                                       data.string(), std::strerror(errno)));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        std::array<char, 32> holder{};
+        const bool known = ::read(file.get(), holder.data(), holder.size() - 1) > 0;
+        throw Stop(kError, fmt::format("another saga dev{} runs on {}: stop it, or give --data "
+                                       "another folder",
+                                       known ? fmt::format(" (process {})", holder.data()) : "",
+                                       data.string()));
+    }
+    const std::string self = std::to_string(::getpid());
+    if (::ftruncate(file.get(), 0) != 0 ||
+        ::write(file.get(), self.data(), self.size()) != static_cast<ssize_t>(self.size()))
+        throw Stop(kError,
+                   fmt::format("cannot write in {}: {}", data.string(), std::strerror(errno)));
+    return file;
+}
+
+files::path folder(const std::string& given) {
+    std::error_code failed;
+    files::create_directories(given, failed);
+    if (failed)
+        throw Stop(kError, fmt::format("cannot make the folder {}: {}; give --data another one",
+                                       given, failed.message()));
+    return files::absolute(given).lexically_normal();
+}
+
+files::path broker(const std::string& given) {
+    const bool path = given.find('/') != std::string::npos;
+    if (path && ::access(given.c_str(), X_OK) == 0) return files::absolute(given);
+    if (!given.empty() && !path)
+        if (files::path found = on_path(given); !found.empty()) return found;
+    if (!given.empty())
+        throw Stop(kError,
+                   fmt::format("there is no program {}: --nats-server names a nats-server", given));
+    if (files::path found = on_path("nats-server"); !found.empty()) return found;
+    throw Stop(kError,
+               "there is no nats-server on PATH: install it (apt install nats-server, or "
+               "https://nats.io/download), or name one with --nats-server");
+}
+
+std::uint16_t port(int given) {
+    if (given <= 0) {
+        auto found = given < 0 ? free_port(kUsualPort) : std::nullopt;
+        if (!found) found = free_port(0);
+        if (!found) throw Stop(kError, "no port of 127.0.0.1 is free");
+        return *found;
+    }
+    const auto wanted = static_cast<std::uint16_t>(given);
+    if (free_port(wanted)) return wanted;
+    const std::string who = who_listens(wanted);
+    throw Stop(kError, fmt::format("port {} is taken{}: stop that, or give --nats-port another "
+                                   "one, or 0 for any that is free",
+                                   wanted, who.empty() ? "" : " by " + who));
+}
+
+void dev(const Options& options, const Given& given) {
+    DevSession::Plan plan{.programs = read_config(given.config), .json = options.json};
+    const files::path from = files::absolute(given.config).parent_path();
+    for (const Program& program : plan.programs) {
+        try {
+            plan.paths.push_back(find_program(program.command, own_path(), from));
+        } catch (const Stop& stop) {
+            throw Stop(stop.code,
+                       fmt::format("[{}] of {}: {}", program.name, given.config, stop.what()));
+        }
+    }
+    plan.broker = broker(given.server);
+    plan.data = folder(given.data);
+    const Descriptor lock_file = lock(plan.data);
+    plan.port = port(given.port);
+    Signals signals;
+    Guard guard;
+    const Exit code = DevSession(std::move(plan), signals, guard).run();
+    if (code != kOk) throw Stop(code, "killed");
+}
+
+}  // namespace
+
+void add_dev(CLI::App& app, Options& options) {
+    auto given = std::make_shared<Given>();
+    CLI::App* command =
+        app.add_subcommand("dev", "Run a broker and the services of a file, until Ctrl-C");
+    command->group("Operate");
+    command->footer(
+        "Examples:\n"
+        "  saga dev --config services/shop.ini\n"
+        "  saga dev --config services/shop.ini --data /tmp/shop --nats-port 4333\n\n"
+        "The file has a section for each program, in the order of their start:\n\n"
+        "  [order]\n"
+        "  command = order              beside saga itself, then on PATH; or a path from the file\n"
+        "  args = --batch 64            may be left out, as may all that follows\n"
+        "  env = SAGA_LOG_LEVEL=debug\n"
+        "  service = true               false: no service of sagas, such as a bank\n\n"
+        "Each is given NATS_URL, SAGA_DATA and SAGA_IN_SUBJECT=1, and started again when it ends.\n"
+        "Their lines go to stdout, each with its program's name; our own words to stderr.");
+    command->add_option("--config", given->config, "the programs")->required()->type_name("FILE");
+    command->add_option("--data", given->data, "their databases and the stream; otherwise ./data")
+        ->envname("SAGA_DATA")
+        ->type_name("DIR");
+    command
+        ->add_option("--nats-port", given->port,
+                     "0: any that is free; otherwise 4222, or any where that is taken")
+        ->check(CLI::Range(0, 65535))
+        ->type_name("N");
+    command->add_option("--nats-server", given->server, "otherwise the one on PATH")
+        ->type_name("PROGRAM");
+    command->callback([&options, given] { dev(options, *given); });
+}
+
+}  // namespace saga::cli

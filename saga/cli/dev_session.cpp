@@ -1,0 +1,302 @@
+#include "saga/cli/dev_session.hpp"
+
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+
+#include "saga/cli/bootstrap.hpp"
+#include "saga/cli/broker_info.hpp"
+#include "saga/cli/buckets.hpp"
+#include "saga/cli/message_json.hpp"
+#include "saga/cli/output.hpp"
+#include "saga/cli/participants.hpp"
+#include "saga/cli/words.hpp"
+#include "saga/core/subject.hpp"
+
+namespace saga::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kBrokerStarts = 15s;  // a store of some gigabytes is looked through by then
+constexpr auto kProgramsStop = 15s;  // a service takes at most ten
+constexpr auto kBrokerStops = 10s;
+constexpr auto kRequest = 2'000ms;  // of our own, to a broker on this machine
+constexpr auto kReadyAnswer = 100ms;
+constexpr auto kLookBroker = 20ms;
+constexpr auto kLookReady = 250ms;
+constexpr auto kLookGone = 20ms;
+constexpr std::size_t kTail = 5;  // lines of the broker that are shown when it does not start
+
+/// How to reach a broker elsewhere: our own has neither users nor certificates.
+constexpr std::array<std::string_view, 9> kNotOurs{"NATS_USER", "NATS_PASSWORD", "NATS_CREDS",
+                                                   "NATS_NKEY", "NATS_CA",       "NATS_CERT",
+                                                   "NATS_KEY",  "NATS_TOKEN",    "NATS_CONTEXT"};
+
+void set(std::vector<std::string>& env, std::string_view name, std::string_view value) {
+    const std::string begin = std::string(name) + "=";
+    std::erase_if(env, [&](const std::string& each) { return each.starts_with(begin); });
+    env.push_back(begin + std::string(value));
+}
+
+bool trouble(std::string_view log_line) {
+    constexpr std::array<std::string_view, 3> kLevels{"[WRN]", "[ERR]", "[FTL]"};
+    return std::any_of(kLevels.begin(), kLevels.end(), [&](std::string_view level) {
+        return log_line.find(level) != std::string_view::npos;
+    });
+}
+
+}  // namespace
+
+Signals::Signals() {
+    sigset_t ours;
+    sigemptyset(&ours);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&ours, signal);
+    ::pthread_sigmask(SIG_BLOCK, &ours, &before_);
+    ::signal(SIGPIPE, SIG_IGN);
+    descriptor_.reset(::signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+Signals::~Signals() {
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+int Signals::take_stops() {
+    int stops = 0;
+    signalfd_siginfo info{};
+    while (::read(descriptor_.get(), &info, sizeof info) == sizeof info)
+        if (info.ssi_signo != SIGCHLD) ++stops;
+    return stops;
+}
+
+DevSession::DevSession(Plan plan, Signals& signals, Guard& guard)
+    : plan_(std::move(plan)),
+      signals_(signals),
+      outlet_(STDOUT_FILENO),
+      supervisor_(
+          guard, [this](std::size_t program, std::string_view line) { on_line(program, line); },
+          [this](std::size_t program, const std::string& text) { remark(program, text); }) {
+    names_.emplace_back("nats");
+    for (const Program& program : plan_.programs)
+        columns_ = std::max(columns_, program.name.size());
+}
+
+std::string DevSession::url() const {
+    return fmt::format("nats://127.0.0.1:{}", plan_.port);
+}
+
+Exit DevSession::run() {
+    begun_ = std::chrono::steady_clock::now();
+    deadline_ = begun_ + kBrokerStarts;
+    broker_ = supervisor_.add("nats", launch_of_broker());
+    while (true) {
+        const Steady now = std::chrono::steady_clock::now();
+        ask_to_stop(now, signals_.take_stops());
+        outlet_.drain();
+        if (outlet_.broken() && phase_ < Phase::stopping) ask_to_stop(now, 1);
+        supervisor_.turn(now, outlet_.full());
+        step(now);
+        const bool over = phase_ == Phase::stopping_broker && supervisor_.gone(broker_);
+        if (over) break;
+        wait(std::min(supervisor_.next_due(), next_look_));
+    }
+    outlet_.drain();
+    if (!failure_.empty()) throw Stop(kError, failure_);
+    return killed_ ? kInterrupted : kOk;
+}
+
+void DevSession::step(Steady now) {
+    switch (phase_) {
+        case Phase::broker:
+            next_look_ = now + kLookBroker;
+            if (supervisor_.deaths(broker_) > 0) return fail("the nats-server does not start", now);
+            if (now >= deadline_) return fail("the nats-server does not answer in time", now);
+            if (supervisor_.runs(broker_) && greet({"127.0.0.1", plan_.port}, 200ms).info)
+                begin_programs();
+            return;
+        case Phase::programs:
+            return look_ready(now);
+        case Phase::stopping:
+            next_look_ = now + kLookGone;
+            if (now >= deadline_)
+                for (const std::size_t each : programs_) {
+                    if (!supervisor_.gone(each)) remark(each, "does not stop, and is killed");
+                    supervisor_.kill(each);
+                }
+            if (!programs_gone()) return;
+            phase_ = Phase::stopping_broker;
+            deadline_ = now + kBrokerStops;
+            return supervisor_.stop(broker_);
+        case Phase::stopping_broker:
+            next_look_ = now + kLookGone;
+            if (now >= deadline_) supervisor_.kill(broker_);
+            return;
+    }
+}
+
+void DevSession::wait(Steady until) {
+    std::vector<pollfd> all{{signals_.fd(), POLLIN, 0}};
+    if (outlet_.waiting()) all.push_back({outlet_.fd(), POLLOUT, 0});
+    if (!outlet_.full())
+        for (const int descriptor : supervisor_.poll_on()) all.push_back({descriptor, POLLIN, 0});
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    ::poll(all.data(), all.size(),
+           static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000)));
+}
+
+// ---- starting -----------------------------------------------------------------------------------
+
+void DevSession::begin_programs() {
+    bus::Address address;
+    address.url = url();
+    address.timeout = kRequest;
+    try {
+        client_ = std::make_unique<bus::NatsClient>(address, "saga dev");
+        for (const Made& made : make_assets(*client_, kRequest))
+            if (!made.faults.empty())
+                say(
+                    fmt::format("{} has settings that lose events: {}; `saga bootstrap --mend` "
+                                "changes them",
+                                made.name, made.faults.front()));
+        nlohmann::ordered_json meant{{"by", "saga dev"}, {"services", nlohmann::json::array()}};
+        for (const Program& program : plan_.programs) {
+            meant["programs"].push_back({{"name", program.name},
+                                         {"command", program.command},
+                                         {"service", program.service}});
+            if (!program.service) continue;
+            meant["services"].push_back(program.name);
+            unready_.push_back(program.name);
+        }
+        Bucket(*client_, core::kConfig, kRequest).put("services", meant.dump());
+    } catch (const Error& error) {
+        return fail(fmt::format("cannot make the streams: {}", error.what()),
+                    std::chrono::steady_clock::now());
+    }
+    phase_ = Phase::programs;
+    for (std::size_t i = 0; i < plan_.programs.size(); ++i) {
+        const Program& program = plan_.programs[i];
+        names_.push_back(program.name);
+        programs_.push_back(supervisor_.add(program.name, launch_of(program, plan_.paths[i])));
+    }
+    next_look_ = std::chrono::steady_clock::now();
+    say_up();
+}
+
+/// Says once when all services are ready. One question at a time, which a service that is down
+/// answers at once: nobody is there.
+void DevSession::look_ready(Steady now) {
+    if (unready_.empty() || now < next_look_) return;
+    next_look_ = now + kLookReady;
+    const Participants participants(*client_, kReadyAnswer);
+    while (!unready_.empty()) {
+        const auto state = participants.state(unready_.front());
+        if (!state || !state->ready) return;
+        unready_.erase(unready_.begin());
+    }
+    next_look_ = Steady::max();
+    say(fmt::format("all services are ready after {}", brief(now - begun_)));
+}
+
+Launch DevSession::launch_of_broker() const {
+    std::vector<std::string> env;
+    for (char** each = environ; *each != nullptr; ++each) env.emplace_back(*each);
+    return {.program = plan_.broker,
+            .args = {"-js", "-sd", (plan_.data / "nats").string(), "-a", "127.0.0.1", "-p",
+                     std::to_string(plan_.port)},
+            .env = std::move(env)};
+}
+
+Launch DevSession::launch_of(const Program& program, const std::filesystem::path& path) const {
+    Launch launch{.program = path, .args = program.args, .env = launch_of_broker().env};
+    for (const std::string_view name : kNotOurs)
+        std::erase_if(launch.env, [&](const std::string& each) {
+            return each.starts_with(std::string(name) + "=");
+        });
+    set(launch.env, "NATS_URL", url());
+    set(launch.env, "SAGA_DATA", plan_.data.string());
+    set(launch.env, "SAGA_IN_SUBJECT", "1");
+    for (const auto& [name, value] : program.env) set(launch.env, name, value);
+    return launch;
+}
+
+// ---- stopping -----------------------------------------------------------------------------------
+
+void DevSession::ask_to_stop(Steady now, int times) {
+    if (times == 0) return;
+    const bool again = phase_ >= Phase::stopping || times > 1;
+    if (again) {
+        killed_ = true;
+        for (const std::size_t each : programs_) supervisor_.kill(each);
+        supervisor_.kill(broker_);
+        phase_ = std::max(phase_, Phase::stopping);
+        deadline_ = now;
+        return;
+    }
+    say("stopping: services first, then the nats-server; Ctrl-C again kills them");
+    phase_ = Phase::stopping;
+    deadline_ = now + kProgramsStop;
+    client_.reset();
+    for (const std::size_t each : programs_) supervisor_.stop(each);
+}
+
+bool DevSession::programs_gone() const {
+    return std::all_of(programs_.begin(), programs_.end(),
+                       [&](std::size_t each) { return supervisor_.gone(each); });
+}
+
+void DevSession::fail(const std::string& why, Steady now) {
+    failure_ = why;
+    for (const std::string& line : broker_says_) failure_ += "\n  " + harmless(line);
+    phase_ = Phase::stopping_broker;
+    deadline_ = now + kBrokerStops;
+    next_look_ = now;
+    supervisor_.stop(broker_);
+}
+
+// ---- what is shown ------------------------------------------------------------------------------
+
+/// Of the broker only what is wrong: it says a screenful at each start.
+void DevSession::on_line(std::size_t program, std::string_view line) {
+    if (program == broker_) {
+        broker_says_.emplace_back(line);
+        if (broker_says_.size() > kTail) broker_says_.pop_front();
+        if (!trouble(line) || phase_ == Phase::broker) return;
+    }
+    if (plan_.json)
+        return outlet_.put(cli::line({{"program", names_[program]}, {"line", line}}) + "\n");
+    outlet_.put(prefixed(paint_, program, names_[program], columns_, line));
+}
+
+void DevSession::remark(std::size_t program, const std::string& text) {
+    if (phase_ == Phase::broker) return;  // its end is the end of all: fail() says why
+    say(fmt::format("{} {}", names_[program], text));
+}
+
+void DevSession::say(const std::string& text) {
+    note(fmt::format("saga dev: {}", text));
+}
+
+void DevSession::say_up() {
+    std::vector<std::string> names;
+    for (const Program& program : plan_.programs) names.push_back(program.name);
+    if (plan_.json)
+        outlet_.put(line({{"event", "up"}, {"url", url()}, {"programs", names}}) + "\n");
+    say(fmt::format("{} is up, its data in {}", url(), plan_.data.string()));
+    say(fmt::format("starting {}", fmt::join(names, ", ")));
+    const std::string server =
+        plan_.port == 4222 ? "" : fmt::format("  export NATS_URL={}\n", url());
+    note(
+        fmt::format("Try in another terminal:\n{}"
+                    "  saga doctor --wait 30s   is all well, and how to mend what is not\n"
+                    "  saga watch               events as they happen\n"
+                    "  saga ls                  the latest sagas; then saga trace ID\n"
+                    "Ctrl-C stops everything.",
+                    server));
+}
+
+}  // namespace saga::cli

@@ -1,0 +1,84 @@
+// One run of `saga dev`: a broker and programs, from their start until all of them are gone.
+#pragma once
+
+#include <sys/signalfd.h>
+
+#include <string>
+#include <vector>
+
+#include "saga/cli/dev_config.hpp"
+#include "saga/cli/supervisor.hpp"
+
+namespace saga::cli {
+
+/// SIGINT, SIGTERM, SIGHUP and SIGCHLD as something to poll. Made before any thread, so that all
+/// of them leave the signals to it.
+class Signals {
+  public:
+    Signals();
+    ~Signals();
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+
+    int fd() const { return descriptor_.get(); }
+    /// How often it was asked to stop since the last look.
+    int take_stops();
+
+  private:
+    sigset_t before_{};
+    Descriptor descriptor_;
+};
+
+class DevSession {
+  public:
+    struct Plan {
+        std::vector<Program> programs;
+        std::vector<std::filesystem::path> paths;  ///< of each program
+        std::filesystem::path broker, data;
+        std::uint16_t port = 0;
+        bool json = false;
+    };
+    DevSession(Plan plan, Signals& signals, Guard& guard);
+
+    /// Returns when all have gone: kOk after a stop that was asked for, kInterrupted when they were
+    /// killed. Throws Stop, after everything was stopped, when the broker does not come up.
+    Exit run();
+
+    std::string url() const;
+
+  private:
+    enum class Phase : std::uint8_t { broker, programs, stopping, stopping_broker };
+    void step(Steady now);
+    void wait(Steady until);
+    void begin_programs();
+    void look_ready(Steady now);
+    void ask_to_stop(Steady now, int times);
+    bool programs_gone() const;
+    void fail(const std::string& why, Steady now);
+
+    void on_line(std::size_t program, std::string_view line);
+    void remark(std::size_t program, const std::string& text);
+    void say(const std::string& text);
+    void say_up();
+    Launch launch_of(const Program& program, const std::filesystem::path& path) const;
+    Launch launch_of_broker() const;
+
+    Plan plan_;
+    Signals& signals_;
+    Outlet outlet_;
+    Paint paint_;
+    std::size_t columns_ = 4;  // of the longest name
+    Supervisor supervisor_;
+    std::size_t broker_ = 0;
+    std::vector<std::size_t> programs_;
+    std::vector<std::string> names_;  // of each number of the supervisor
+    std::deque<std::string> broker_says_;
+    Phase phase_ = Phase::broker;
+    Steady begun_, deadline_, next_look_;
+    std::vector<std::string> unready_;
+    std::unique_ptr<bus::NatsClient> client_;
+    bool killed_ = false;
+    std::string failure_;
+};
+
+}  // namespace saga::cli

@@ -1,0 +1,201 @@
+// saga dlq: what services gave up on, and what is to become of it.
+#include <unistd.h>
+
+#include <iostream>
+#include <saga/detail/event_type.hpp>
+
+#include "saga/cli/base64.hpp"
+#include "saga/cli/buckets.hpp"
+#include "saga/cli/dlq_action.hpp"
+#include "saga/cli/message_json.hpp"
+#include "saga/cli/output.hpp"
+#include "saga/cli/words.hpp"
+
+namespace saga::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Given {
+    std::vector<std::string> services;
+    std::string id, reason;
+    bool all = false, wide = false;
+};
+
+ordered_json json_of(const Letter& letter) {
+    ordered_json json{
+        {"id", letter.name()},         {"service", letter.service}, {"saga", letter.saga},
+        {"what", letter.what},         {"step", letter.step},       {"event", letter.event},
+        {"event_id", letter.event_id}, {"state", letter.state},     {"attempts", letter.attempts},
+        {"blocks", letter.blocks},     {"reason", letter.reason}};
+    if (!letter.subject.empty()) json["subject"] = letter.subject;
+    if (!letter.next_at.empty()) json["next_at"] = letter.next_at;
+    return json;
+}
+
+std::vector<Letter> letters(const Options& options, const Given& given) {
+    const auto client = options.connect();
+    std::vector<std::string> names = given.services;
+    if (names.empty())
+        names = known_services(*client, landscape(*client, options.timeout), options.timeout);
+    const Participants participants(*client, options.timeout);
+    std::vector<Letter> found;
+    for (const std::string& name : names) {
+        if (!is_service(name))
+            throw Stop(kUsage, fmt::format("\"{}\" is no name of a service", harmless(name)));
+        const auto its = participants.letters(name, given.all);
+        if (its)
+            found.insert(found.end(), its->begin(), its->end());
+        else if (!given.services.empty())
+            throw Stop(kUnreachable, fmt::format("{} does not answer: is it running?", name));
+        else
+            note(fmt::format("{} does not answer: what it gave up on is not known", name));
+    }
+    return found;
+}
+
+void ls(const Options& options, const Given& given) {
+    const std::vector<Letter> found = letters(options, given);
+    if (options.json) {
+        auto json = ordered_json::array();
+        for (const Letter& each : found) json.push_back(json_of(each));
+        return out(line(json) + "\n");
+    }
+    Table table({"id", "state", "saga", "what", "event", ">attempts", "reason"});
+    std::size_t dead = 0;
+    for (const Letter& each : found) {
+        dead += each.dead() ? 1 : 0;
+        const auto style = each.dead() && !each.aside() ? Cell::Style::red : Cell::Style::plain;
+        table.row({{each.name(), Cell::Style::bold},
+                   {each.aside() ? "aside" : each.state, style},
+                   each.saga.empty() ? "-" : each.saga,
+                   each.step.empty() ? each.what : each.what + " " + each.step,
+                   harmless(each.event.empty() ? each.subject
+                                               : std::string(detail::split_type(each.event).name)),
+                   std::to_string(each.attempts),
+                   harmless(each.reason)});
+    }
+    if (!table.empty()) table.print(Paint(), given.wide);
+    note(fmt::format("{}{}", count_text(dead, "dead letter"),
+                     given.all ? fmt::format(", {} waiting", found.size() - dead) : ""));
+    if (dead > 0) note("next: saga dlq show " + found.front().name());
+}
+
+ordered_json shown(const Options& options, const LetterId& id) {
+    const auto client = options.connect();
+    const auto answer =
+        Participants(*client, options.timeout).ask(id.service, "letter", {{"id", id.id}});
+    if (!answer || !answer->is_object())
+        throw Stop(kUnreachable, fmt::format("{} does not answer: is it running?", id.service));
+    const Letter letter = letter_of(id.service, *answer);
+    ordered_json json = json_of(letter);
+    const auto bytes = from_base64(field<std::string>(*answer, "message", ""));
+    if (!bytes || bytes->empty()) return json;
+    const Landscape known = landscape(*client, options.timeout);
+    SchemaCache().keep(known);
+    Schemas schemas;
+    schemas.add(known);
+    json["message"] = message_json(*bytes, schemas);
+    return json;
+}
+
+void show(const Options& options, const Given& given) {
+    const LetterId id = parse_letter_id(given.id);
+    const ordered_json json = shown(options, id);
+    if (options.json) return out(line(json) + "\n");
+    const Paint paint;
+    for (const auto& [key, value] : json.items()) {
+        if (key == "message") continue;
+        const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+        if (!text.empty())
+            out(fmt::format("{} {}\n", paint.dim(fmt::format("{:<9}", key)), harmless(text)));
+    }
+    if (json.contains("message")) {
+        out(paint.dim("message") + "\n");
+        out(json["message"].dump(2, ' ', true, ordered_json::error_handler_t::replace) + "\n");
+    }
+    const bool dead = json["state"] == "dead";
+    if (!dead) return;
+    note(fmt::format("next: saga dlq retry {} --reason '…'   try it again", given.id));
+    note(fmt::format("      saga dlq skip {} --reason '…'    never do it, go on behind it",
+                     given.id));
+    note(fmt::format("      saga dlq drop {} --reason '…'    never do it, nor what waits behind it",
+                     given.id));
+}
+
+/// Asks on a terminal; elsewhere the reason that was given is consent enough.
+void confirm(const Options& options, const Given& given, const std::string& verb) {
+    if (options.force || verb == "retry" || ::isatty(STDIN_FILENO) == 0) return;
+    fmt::print(stderr, "{} {}? It will never be done. [y/N] ", verb, given.id);
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "y" && answer != "yes") throw Stop(kError, "nothing was done");
+}
+
+void act(const Options& options, const Given& given, const std::string& verb) {
+    const LetterId id = parse_letter_id(given.id);
+    confirm(options, given, verb);
+    const auto client = options.connect();
+    const ActionResult result =
+        act(Participants(*client, options.timeout), id, verb, given.reason, options.timeout);
+    if (options.json)
+        out(line({{"id", given.id},
+                  {"action", verb},
+                  {"done", result.code == kOk},
+                  {"saga", result.saga},
+                  {"result", result.text}}) +
+            "\n");
+    else if (result.code == kOk)
+        out(harmless(result.text) + "\n");
+    if (result.code != kOk) throw Stop(result.code, options.json ? "" : harmless(result.text));
+    if (!result.saga.empty()) note("next: saga trace " + result.saga);
+}
+
+void add_action(CLI::App& dlq, Options& options, const std::string& verb, const std::string& help) {
+    auto given = std::make_shared<Given>();
+    CLI::App* command = dlq.add_subcommand(verb, help);
+    command->footer(
+        fmt::format("Examples:\n"
+                    "  saga dlq {0} payment/17 --reason 'the bank is back'\n"
+                    "  saga dlq {0} payment/aside-3 --reason 'junk of a test' --force",
+                    verb));
+    command->add_option("id", given->id, "as saga dlq ls shows it")->required()->type_name("");
+    command->add_option("--reason", given->reason, "why; it stands in the stream for good")
+        ->required()
+        ->type_name("TEXT");
+    command->callback([&options, given, verb] { act(options, *given, verb); });
+}
+
+}  // namespace
+
+void add_dlq(CLI::App& app, Options& options) {
+    CLI::App* dlq = app.add_subcommand("dlq", "What services gave up on: look, retry, skip, drop");
+    dlq->group("Act");
+    dlq->require_subcommand(1);
+    dlq->footer(
+        "Examples:\n"
+        "  saga dlq ls\n"
+        "  saga dlq show payment/17\n"
+        "  saga dlq retry payment/17 --reason 'the bank is back'");
+
+    auto given = std::make_shared<Given>();
+    CLI::App* list = dlq->add_subcommand("ls", "All dead letters, or those of some services");
+    list->footer("Examples:\n  saga dlq ls\n  saga dlq ls payment --all\n  saga dlq ls --json");
+    list->add_option("service", given->services, "these; otherwise all that are known")
+        ->type_name("");
+    list->add_flag("-a,--all", given->all, "also what waits for its next attempt by itself");
+    list->add_flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
+    list->callback([&options, given] { ls(options, *given); });
+
+    auto one = std::make_shared<Given>();
+    CLI::App* look = dlq->add_subcommand("show", "One of them, with its message decoded");
+    look->footer("Examples:\n  saga dlq show payment/17\n  saga dlq show payment/aside-3 --json");
+    look->add_option("id", one->id, "as saga dlq ls shows it")->required()->type_name("");
+    look->callback([&options, one] { show(options, *one); });
+
+    add_action(*dlq, options, "retry", "Try it again, and wait for what comes of it");
+    add_action(*dlq, options, "skip", "Never do it; what waits behind it goes on");
+    add_action(*dlq, options, "drop", "Never do it, nor what waits behind it");
+}
+
+}  // namespace saga::cli

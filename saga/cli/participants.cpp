@@ -1,0 +1,96 @@
+#include "saga/cli/participants.hpp"
+
+#include <algorithm>
+
+#include "saga/cli/buckets.hpp"
+#include "saga/core/subject.hpp"
+
+namespace saga::cli {
+
+Letter letter_of(const std::string& service, const nlohmann::json& row) {
+    const auto text = [&](const char* key) { return field<std::string>(row, key, ""); };
+    return {.service = service,
+            .id = text("id"),
+            .saga = text("saga"),
+            .what = text("what"),
+            .step = text("step"),
+            .event = text("event"),
+            .event_id = text("event_id"),
+            .state = text("state"),
+            .reason = text("reason"),
+            .subject = text("subject"),
+            .next_at = text("next_at"),
+            .attempts = field(row, "attempts", std::int64_t{0}),
+            .blocks = field(row, "blocks", false)};
+}
+
+std::optional<nlohmann::ordered_json> Participants::ask(const std::string& service,
+                                                        std::string_view verb,
+                                                        const nlohmann::json& body) const {
+    std::string answer;
+    try {
+        answer = client_.request_text(core::request_subject(service, verb),
+                                      body.is_null() ? "" : body.dump(), timeout_);
+    } catch (const bus::NoAnswer&) {
+        return std::nullopt;
+    }
+    auto json = nlohmann::ordered_json::parse(answer, nullptr, false);
+    if (json.is_discarded())
+        throw Stop(kError, fmt::format("{} answers {} with what is no JSON", service, verb));
+    if (!json.is_object() || !json.contains("refused")) return json;
+    const nlohmann::json refused = json["refused"];
+    const std::string code = field<std::string>(refused, "code", "");
+    throw Stop(code == "unknown" ? kNotFound : kError,
+               fmt::format("{} refuses: {}", service, field<std::string>(refused, "why", code)));
+}
+
+std::optional<ServiceState> Participants::state(const std::string& service) const {
+    auto answer = ask(service, "state", nullptr);
+    if (!answer || !answer->is_object()) return std::nullopt;
+    const nlohmann::json json = *answer;
+    const auto text = [&](const char* key) { return field<std::string>(json, key, ""); };
+    const auto number = [&](const char* key) { return field(json, key, std::uint64_t{0}); };
+    const nlohmann::json outbox = json.value("outbox", nlohmann::json::object());
+    return ServiceState{.service = service,
+                        .instance = text("instance"),
+                        .version = text("version"),
+                        .where = text("where"),
+                        .trouble = text("trouble"),
+                        .server = text("server"),
+                        .ready = field(json, "ready", false),
+                        .cursor = number("cursor"),
+                        .lag = number("lag"),
+                        .unsettled = field(outbox, "unsettled", std::uint64_t{0}),
+                        .parked = number("parked"),
+                        .dead = number("dead"),
+                        .aside = number("aside"),
+                        .timers = number("timers"),
+                        .calls = number("calls"),
+                        .db_bytes = number("db_bytes"),
+                        .wal_bytes = number("wal_bytes"),
+                        .oldest_seconds = field(outbox, "oldest_seconds", 0.0),
+                        .json = std::move(*answer)};
+}
+
+std::optional<std::vector<Letter>> Participants::letters(const std::string& service,
+                                                         bool all) const {
+    const auto answer = ask(service, "dead", {{"all", all}});
+    if (!answer) return std::nullopt;
+    std::vector<Letter> letters;
+    for (const nlohmann::json row : *answer)
+        if (row.is_object()) letters.push_back(letter_of(service, row));
+    return letters;
+}
+
+std::vector<std::string> known_services(bus::NatsClient& client, const Landscape& landscape,
+                                        std::chrono::milliseconds timeout) {
+    std::vector<std::string> names = meant_to_run(client, timeout);
+    const auto add = [&](const std::string& name) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    };
+    for (const auto& [name, contract] : landscape.services()) add(name);
+    for (const std::string& name : landscape.unreadable()) add(name);
+    return names;
+}
+
+}  // namespace saga::cli

@@ -1,0 +1,57 @@
+// Asking running services: how they are, and what waits there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "saga/cli/command.hpp"
+#include "saga/cli/landscape.hpp"
+
+namespace saga::cli {
+
+/// What a service says of itself (its verb `state`).
+struct ServiceState {
+    std::string service, instance, version, where, trouble, server;
+    bool ready = false;
+    std::uint64_t cursor = 0, lag = 0, unsettled = 0, parked = 0, dead = 0, aside = 0, timers = 0,
+                  calls = 0, db_bytes = 0, wal_bytes = 0;
+    double oldest_seconds = 0;
+    nlohmann::ordered_json json;  ///< all of it, as it came
+};
+
+/// Something that waits, or stands aside (its verbs `dead` and `letter`).
+struct Letter {
+    std::string service, id, saga, what, step, event, event_id, state, reason, subject, next_at;
+    std::int64_t attempts = 0;
+    bool blocks = false;
+
+    std::string name() const { return service + "/" + id; }  ///< "payment/17"
+    bool aside() const { return what == "aside"; }
+    bool dead() const { return state == "dead"; }
+};
+Letter letter_of(const std::string& service, const nlohmann::json& row);
+
+class Participants {
+  public:
+    Participants(bus::NatsClient& client, std::chrono::milliseconds timeout)
+        : client_(client), timeout_(timeout) {}
+
+    /// Its JSON; nothing when nobody answers. Throws Stop when it refuses.
+    std::optional<nlohmann::ordered_json> ask(const std::string& service, std::string_view verb,
+                                              const nlohmann::json& body) const;
+    std::optional<ServiceState> state(const std::string& service) const;
+    /// Nothing when it does not answer; `all`: also what waits for its next attempt.
+    std::optional<std::vector<Letter>> letters(const std::string& service, bool all) const;
+
+  private:
+    bus::NatsClient& client_;
+    std::chrono::milliseconds timeout_;
+};
+
+/// Names of services in order: those that are meant to run, and those that published a contract.
+std::vector<std::string> known_services(bus::NatsClient& client, const Landscape& landscape,
+                                        std::chrono::milliseconds timeout);
+
+}  // namespace saga::cli

@@ -1,0 +1,113 @@
+// The tool's flags, its commands, and how it ends.
+#include "saga/cli/command.hpp"
+#include "saga/cli/help.hpp"
+#include "saga/cli/output.hpp"
+#include "saga/cli/words.hpp"
+#include "version.hpp"
+
+namespace saga::cli {
+namespace {
+
+constexpr int kBrokenPipe = 141;  // as a shell says it of a program that SIGPIPE ended
+
+void add_flags(CLI::App& app, Options& options) {
+    bus::Address& address = options.address;
+    address.url.clear();  // so that a context can fill it
+    app.add_option("-s,--server", address.url, "nats-server, several with commas")
+        ->envname("NATS_URL");
+    app.add_option("--user", address.user, "user, or token")->envname("NATS_USER");
+    app.add_option("--password", address.password, "password")->envname("NATS_PASSWORD");
+    app.add_option("--creds", address.creds, "file of credentials")->envname("NATS_CREDS");
+    app.add_option("--nkey", address.nkey, "file of an NKey's seed")->envname("NATS_NKEY");
+    app.add_option("--tlsca", address.ca, "certificates to trust")->envname("NATS_CA");
+    app.add_option("--tlscert", address.cert, "own certificate")->envname("NATS_CERT");
+    app.add_option("--tlskey", address.key, "and its key")->envname("NATS_KEY");
+    app.add_option("--context", options.context, "natscli's context")->envname("NATS_CONTEXT");
+    add_duration(app, "--timeout", options.timeout, "of one request, such as 5s or 500ms")
+        ->envname("NATS_TIMEOUT");
+    app.add_flag("-j,--json", options.json, "answer in JSON");
+    app.add_flag("-f,--force", options.force, "do not ask");
+    app.set_version_flag("--version", kVersion);
+    app.require_subcommand(1);
+    app.footer(
+        "Examples:\n"
+        "  saga dev --config services/shop.ini    a broker and the services of a file\n"
+        "  saga doctor                            is all well, and how to mend what is not\n"
+        "  saga ls --since 1h                     the latest sagas\n"
+        "  saga trace o-1001                      one of them, event by event");
+    app.fallthrough();
+}
+
+void add_commands(CLI::App& app, Options& options) {
+    add_ls(app, options);
+    add_show(app, options);
+    add_trace(app, options);
+    add_watch(app, options);
+    add_wait(app, options);
+    add_decode(app, options);
+    add_services(app, options);
+    add_outbox(app, options);
+    add_dlq(app, options);
+    add_dev(app, options);
+    //add_doctor(app, options);
+    add_bootstrap(app, options);
+    add_completion(app, options);
+}
+
+/// What is wrong with the command line, and where to read more.
+int usage(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
+    if (error.get_exit_code() == 0) return app.exit(error) == 0 ? kOk : kUsage;
+    if (argc == 1) {
+        fmt::print(stderr, "{}", app.help());
+        return kUsage;
+    }
+    std::string what = error.what();
+    std::string where = "saga";
+    const CLI::App* at = &app;
+    for (auto chosen = at->get_subcommands(); !chosen.empty(); chosen = at->get_subcommands()) {
+        at = chosen.front();
+        where += " " + at->get_name();
+    }
+    std::string similar;
+    if (at == &app)
+        for (int i = 1; i < argc && similar.empty(); ++i)
+            if (argv[i][0] != '-') similar = similar_command(app, argv[i]);
+    if (!similar.empty()) what += fmt::format("\nDid you mean: saga {}", similar);
+    note(fmt::format("saga: {}\nMore: {} --help", what, where));
+    return kUsage;
+}
+
+int ended(const Stop& stop) {
+    if (*stop.what() != '\0') note(fmt::format("saga: {}", stop.what()));
+    return stop.code;
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+    Options options;
+    CLI::App app{"Looks at sagas, acts on what is stuck, and runs a landscape of services.",
+                 "saga"};
+    set_help_style(app);
+    add_flags(app, options);
+    add_commands(app, options);
+    try {
+        app.parse(argc, argv);
+        std::fflush(stdout);
+    } catch (const CLI::ParseError& error) {
+        return usage(app, error, argc, argv);
+    } catch (const Stop& stop) {
+        return ended(stop);
+    } catch (const NobodyReads&) {
+        return kBrokenPipe;
+    } catch (const bus::NoAnswer& none) {
+        note(fmt::format("saga: {}", none.what()));
+        return kUnreachable;
+    } catch (const std::exception& failure) {
+        note(fmt::format("saga: {}", failure.what()));
+        return kError;
+    }
+    return kOk;
+}
+
+}  // namespace saga::cli

@@ -1,0 +1,101 @@
+// saga wait: until a saga's last word.
+#include <saga/detail/event_type.hpp>
+
+#include "saga/cli/interrupt.hpp"
+#include "saga/cli/output.hpp"
+#include "saga/cli/timeline.hpp"
+#include "saga/core/subject.hpp"
+#include "saga/runtime/stream_view.hpp"
+
+namespace saga::cli {
+namespace {
+
+struct Given {
+    std::string saga;
+    std::chrono::milliseconds timeout{60'000};
+};
+
+/// Its last word, and what failed it.
+struct Word {
+    std::string event, because;
+    std::chrono::microseconds took{0};
+};
+
+/// A reader of one filter that ends with the first last word of the saga.
+std::optional<Word> read(const Options& options, const std::string& saga,
+                         runtime::StreamView::Range range) {
+    std::optional<Word> word;
+    runtime::StreamView view(options.reach());
+    view.read(range, [&](const core::Message& message) {
+        const core::Envelope& envelope = message.envelope();
+        if (envelope.saga != saga || envelope.kind != Kind::ended) return true;
+        word = Word{std::string(detail::split_type(envelope.type).name),
+                    std::string(envelope.because), envelope.time - envelope.started};
+        return false;
+    });
+    return word;
+}
+
+std::optional<Word> await(const Options& options, const Given& given) {
+    const auto client = options.connect();
+    const std::uint64_t head = stream_state(*client, options.timeout).last_seq;
+    const std::string partition =
+        fmt::format("saga.*.ended.*.{}", core::partition_token(given.saga));
+    for (const std::string& filter : {partition, fmt::format("{}.{}", partition, given.saga)})
+        if (auto word = read(options, given.saga, {.filter = filter, .timeout = options.timeout}))
+            return word;
+    const Interrupt interrupt;
+    auto word = read(options, given.saga,
+                     {.filter = "saga.*.ended.>",
+                      .from = head + 1,
+                      .timeout = given.timeout,
+                      .follow = true,
+                      .stop = [&] { return interrupt.asked(); }});
+    if (interrupt.asked()) throw Stop(kInterrupted, "interrupted");
+    return word;
+}
+
+void wait(const Options& options, const Given& given) {
+    require_saga_id(given.saga);
+    const auto word = await(options, given);
+    if (!word)
+        throw Stop(kUnreachable,
+                   fmt::format("{} has not said its last word within {}: see `saga trace {}`",
+                               given.saga, brief(given.timeout), given.saga));
+    const bool held = word->because.empty();
+    if (options.json)
+        out(line({{"saga", given.saga},
+                  {"state", held ? "completed" : "undone"},
+                  {"last_word", word->event},
+                  {"failed_by", word->because},
+                  {"duration_us", word->took.count()}}) +
+            "\n");
+    else
+        out(held ? fmt::format("{} completed in {}: {}\n", given.saga, brief(word->took),
+                               word->event)
+                 : fmt::format("{} was undone after {}: {}, because of {}\n", given.saga,
+                               brief(word->took), word->event, word->because));
+    if (!held) throw Stop(kUndone, "");
+}
+
+}  // namespace
+
+void add_wait(CLI::App& app, Options& options) {
+    auto given = std::make_shared<Given>();
+    CLI::App* command = app.add_subcommand("wait", "Wait until a saga has said its last word");
+    command->group("Look");
+    command->footer(
+        "Examples:\n"
+        "  saga wait o-1001\n"
+        "  saga wait o-1001 --timeout 5m && echo shipped\n\n"
+        "Exits with 0 when it completed, 5 when it was undone, 4 when the time passed. The undos "
+        "of\n"
+        "others may follow the last word: saga trace --follow waits for them too.");
+    command->add_option("saga", given->saga, "its id; it need not have begun")
+        ->required()
+        ->type_name("");
+    add_duration(*command, "--timeout", given->timeout, "at most so long; otherwise 1m");
+    command->callback([&options, given] { wait(options, *given); });
+}
+
+}  // namespace saga::cli
