@@ -24,6 +24,7 @@ using runtime::Node;
 
 constexpr std::size_t kCallers = 16;  // threads that wait for answers, at most
 constexpr std::chrono::seconds kDrain{10};
+constexpr int kUsage = 2;  // exit code: a wrong flag, as of `saga`
 
 struct Given {
     bus::Address address;
@@ -88,31 +89,45 @@ std::string nonce(runtime::Random& random) {
     return fmt::format("{:016x}{:016x}", random.next(), random.next());
 }
 
-/// Says what changes, once, and nothing while it stays.
+/// Says once that the service is ready, and what keeps it from it where that lasts.
 class Watch {
   public:
     explicit Watch(const Node& node) : node_(node) {}
-    void look() {
+
+    void look(bus::Steady now) {
         const std::string trouble = node_.trouble();
-        if (trouble == last_) return;
-        if (trouble.empty())
-            spdlog::info("ready");
-        else
-            spdlog::warn("not ready: {}", trouble);
-        last_ = trouble;
+        if (trouble.empty()) {
+            if (told_ != kReady) spdlog::info(told_ = kReady);
+            since_ = bus::Steady::max();
+            return;
+        }
+        since_ = std::min(since_, now);
+        if (now < next_look() || told_ == trouble) return;
+        spdlog::warn("not ready: {}", trouble);
+        told_ = trouble;
+    }
+
+    /// When a trouble that goes on is told.
+    bus::Steady next_look() const {
+        return since_ == bus::Steady::max() ? since_ : since_ + kPatience;
     }
 
   private:
+    static constexpr auto kReady = "ready";
+    static constexpr std::chrono::seconds kPatience{1};  // a start takes a tenth of it
+
     const Node& node_;
-    std::string last_ = "not looked yet";
+    std::string told_;
+    bus::Steady since_ = bus::Steady::max();
 };
 
 void serve(Node& node, bus::NatsBus& bus) {
     Watch watch(node);
     while (stop_asked == 0) {
         const bus::Steady until = node.turn();
-        watch.look();
-        bus.wait(until);
+        const bus::Steady now = std::chrono::steady_clock::now();
+        watch.look(now);
+        bus.wait(watch.next_look() > now ? std::min(until, watch.next_look()) : until);
     }
     spdlog::info("stopping");
     node.drain();
@@ -175,7 +190,11 @@ int run(int argc, char** argv, Service service) {
     Given given;
     CLI::App app{fmt::format("The service {} of a saga.", contract.service), contract.service};
     add_flags(app, given, contract);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : kUsage;
+    }
     if (given.version) {
         fmt::print("{} {}\n", contract.service, kVersion);
         return 0;

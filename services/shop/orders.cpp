@@ -85,8 +85,8 @@ void add_orders(CLI::App& app, Options& options) {
     auto given = std::make_shared<Given>();
     auto id = std::make_shared<std::string>();
     CLI::App* placing = app.add_subcommand("place", "Place one order");
-    placing->footer("Example:\n  shop place --order 1001 --customer ann --line tea:2:300");
-    placing->add_option("--order", given->order.order_id, "its id")->required();
+    placing->footer("Example:\n  shop place 1001 --customer ann --line tea:2:300");
+    placing->add_option("order,--order", given->order.order_id, "its id")->required();
     placing->add_option("--customer", given->order.customer_id, "whose")->required();
     placing->add_option("--line", given->lines, "SKU:QUANTITY:CENTS; once for each line")
         ->required();
