@@ -42,7 +42,9 @@ ordered_json json_of(const Importer::Summary& summary) {
                       {"refused", ordered_json::array()},
                       {"seconds", summary.seconds},
                       {"orders_per_second",
-                       static_cast<double>(summary.orders) / std::max(summary.seconds, 0.001)}};
+                       static_cast<double>(summary.orders) / std::max(summary.seconds, 0.001)},
+                      {"p50_ms", summary.took_ms_of(0.5)},
+                      {"p99_ms", summary.took_ms_of(0.99)}};
     for (const auto& refusal : summary.refused)
         json["refused"].push_back(
             {{"order", refusal.order_id}, {"code", refusal.code}, {"why", refusal.why}});
@@ -55,6 +57,8 @@ void print(const Importer::Summary& summary) {
     fmt::print("{:<10} {:>8}   in {:.1f} s, {:.0f} orders/s\n", "orders", summary.orders,
                summary.seconds,
                static_cast<double>(summary.orders) / std::max(summary.seconds, 0.001));
+    fmt::print("{:<10} {:>8}   half of them within {:.0f} ms, 99 of 100 within {:.0f} ms\n",
+               "ended", summary.took_ms.size(), summary.took_ms_of(0.5), summary.took_ms_of(0.99));
     fmt::print("{:<10} {:>8}\n{:<10} {:>8}\n", "confirmed", summary.confirmed, "rejected",
                rejected);
     for (const auto& [reason, count] : summary.rejected)

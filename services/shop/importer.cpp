@@ -39,7 +39,14 @@ Importer::Summary Importer::run(const std::function<void(std::size_t)>& on_move)
         }
     }
     if (!trouble_.empty()) throw Stop(kUnreachable, trouble_);
+    std::sort(summary_.took_ms.begin(), summary_.took_ms.end());
     return summary_;
+}
+
+double Importer::Summary::took_ms_of(double part) const {
+    if (took_ms.empty()) return 0;
+    const double last = static_cast<double>(took_ms.size() - 1);
+    return took_ms[static_cast<std::size_t>(part * last)];
 }
 
 // ---- sending ------------------------------------------------------------------------------------
@@ -63,7 +70,11 @@ std::optional<std::size_t> Importer::next() {
         const double wait = settings_.rate > 0 ? static_cast<double>(next_) / settings_.rate : 0;
         const auto due = begun_ + std::chrono::duration_cast<steady_clock::duration>(
                                       std::chrono::duration<double>(wait));
-        if (steady_clock::now() >= due) return next_++;
+        const auto now = steady_clock::now();
+        if (now >= due) {
+            states_[next_].asked = now;
+            return next_++;
+        }
         room_.wait_until(lock, due);
     }
     return std::nullopt;
@@ -132,6 +143,8 @@ void Importer::settle(const Standing& order) {
     if (!order.done()) return;
     ++done_;
     if (!order.refused) {
+        const std::chrono::duration<double, std::milli> took = moved_ - order.asked;
+        summary_.took_ms.push_back(took.count());
         if (order.rejected_by.empty())
             ++summary_.confirmed;
         else
