@@ -12,11 +12,11 @@
 namespace saga::store {
 namespace {
 
-/// They answer differently on the next run.
-constexpr std::array<std::string_view, 9> kUnrepeatable{
-    "random",       "randomblob",        "current_date",
-    "current_time", "current_timestamp", "last_insert_rowid",
-    "changes",      "total_changes",     "load_extension"};
+/// They answer differently on the next run, or may: datetime('now').
+constexpr std::array<std::string_view, 15> kUnrepeatable{
+    "random",    "randomblob", "current_date",  "current_time",      "current_timestamp",
+    "date",      "time",       "datetime",      "julianday",         "strftime",
+    "unixepoch", "changes",    "total_changes", "last_insert_rowid", "load_extension"};
 
 void bind(Statement& statement, std::span<const detail::Value> args) {
     const int wanted = sqlite3_bind_parameter_count(statement.raw());
@@ -64,11 +64,13 @@ Business::~Business() {
 int Business::authorize(void* self, int action, const char* first, const char* second, const char*,
                         const char*) {
     auto& business = *static_cast<Business*>(self);
-    if (!business.preparing_) return SQLITE_OK;  // the engine's own
+    if (business.preparing_ == Use::none) return SQLITE_OK;  // the engine's own
     const auto refuse = [&](std::string why) {
         business.refused_ = std::move(why);
         return SQLITE_DENY;
     };
+    constexpr auto kRowsOnly =
+        "a handler reads and writes rows; tables, transactions and settings are the engine's";
     switch (action) {
         case SQLITE_SELECT:
         case SQLITE_READ:
@@ -78,43 +80,44 @@ int Business::authorize(void* self, int action, const char* first, const char* s
         case SQLITE_UPDATE:
         case SQLITE_DELETE:
             if (!is_engine_table(first)) return SQLITE_OK;
+            if (std::string_view(first) == "sqlite_master") return refuse(kRowsOnly);
             return refuse(fmt::format("the table {} belongs to the engine", first));
         case SQLITE_FUNCTION: {
             const std::string_view name = second;
-            if (std::find(kUnrepeatable.begin(), kUnrepeatable.end(), name) == kUnrepeatable.end())
-                return SQLITE_OK;
+            const bool repeats =
+                std::find(kUnrepeatable.begin(), kUnrepeatable.end(), name) == kUnrepeatable.end();
+            if (repeats || business.preparing_ == Use::question) return SQLITE_OK;
             return refuse(
                 fmt::format("{}() answers differently on the next run: a handler is a "
                             "function of database and event",
                             name));
         }
         default:
-            return refuse(
-                "a handler reads and writes rows; tables, transactions and settings are "
-                "the engine's");
+            return refuse(kRowsOnly);
     }
 }
 
-Statement& Business::prepared(std::string_view sql) {
+Statement& Business::prepared(std::string_view sql, Use use) {
     // The key is a copy; a literal's address would do, but `sql` may be a temporary.
-    const auto known = statements_.find(std::string(sql));
-    if (known != statements_.end()) return *known->second;
+    auto& statements = use == Use::question ? questions_ : statements_;
+    const auto known = statements.find(std::string(sql));
+    if (known != statements.end()) return *known->second;
     refused_.clear();
-    preparing_ = true;
+    preparing_ = use;
     std::unique_ptr<Statement> statement;
     try {
         statement = std::make_unique<Statement>(db_.handle(), sql);
     } catch (const Error&) {
-        preparing_ = false;
+        preparing_ = Use::none;
         if (refused_.empty()) throw;
         throw Error(fmt::format("\"{}\": {}", sql, refused_));
     }
-    preparing_ = false;
-    return *statements_.emplace(std::string(sql), std::move(statement)).first->second;
+    preparing_ = Use::none;
+    return *statements.emplace(std::string(sql), std::move(statement)).first->second;
 }
 
 std::int64_t Business::exec(std::string_view sql, std::span<const detail::Value> args) {
-    Statement& statement = prepared(sql);
+    Statement& statement = prepared(sql, Use::handler);
     if (sqlite3_stmt_readonly(statement.raw()))
         throw Error(fmt::format("\"{}\" changes nothing: use query or find", sql));
     Rows rows(statement.raw());
@@ -126,7 +129,7 @@ std::int64_t Business::exec(std::string_view sql, std::span<const detail::Value>
 
 void Business::query(std::string_view sql, std::span<const detail::Value> args,
                      const detail::Port::OnRow& on_row) {
-    Statement& statement = prepared(sql);
+    Statement& statement = prepared(sql, Use::handler);
     if (!sqlite3_stmt_readonly(statement.raw()))
         throw Error(fmt::format("\"{}\" writes: use exec", sql));
     Rows rows(statement.raw());
@@ -141,7 +144,7 @@ void Business::query(std::string_view sql, std::span<const detail::Value> args,
 }
 
 std::string Business::json(std::string_view select, std::string_view argument) {
-    Statement& statement = prepared(select);
+    Statement& statement = prepared(select, Use::question);
     if (!sqlite3_stmt_readonly(statement.raw()))
         throw Error(fmt::format("\"{}\" writes: a question only reads", select));
     Rows rows(statement.raw());

@@ -1,0 +1,152 @@
+#include "saga/store/database.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "tests/unit/store/fixture.hpp"
+
+using namespace saga;
+using namespace saga::test;
+using store::Database;
+
+namespace {
+
+std::int64_t count(Database& db, const std::string& table) {
+    store::Statement statement(db, "SELECT count(*) FROM " + table);
+    return store::number(statement);
+}
+
+void write(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("database: what was committed is there again, what was not is not") {
+    const Folder folder;
+    {
+        Database db(at(folder.file("a.db")));
+        db.exec("CREATE TABLE t (x)");
+        db.begin();
+        db.exec("INSERT INTO t VALUES (1)");
+        db.commit();
+        db.begin();
+        db.exec("INSERT INTO t VALUES (2)");
+        CHECK(db.in_transaction());
+    }
+    Database db(at(folder.file("a.db")));
+    CHECK(count(db, "t") == 1);
+}
+
+TEST_CASE("database: a second owner is refused and told of the first") {
+    const Folder folder;
+    const Database db(at(folder.file("a.db")));
+    const std::string why = thrown([&] { Database second(at(folder.file("a.db"))); });
+    CHECK(why.find("is in use by another process (process ") != std::string::npos);
+    CHECK(why.find("stop it first") != std::string::npos);
+}
+
+TEST_CASE("database: what is no database of ours is refused, and not touched") {
+    const Folder folder;
+    const std::string path = folder.file("a.db");
+    SUBCASE("text") {
+        write(path, std::string(5'000, 'x'));
+        CHECK(thrown([&] { Database db(at(path)); }).find("no database") != std::string::npos);
+        CHECK(read(path) == std::string(5'000, 'x'));
+    }
+    SUBCASE("another program's") {
+        {
+            SQLite::Database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+                .exec("CREATE TABLE t (x)");
+        }
+        CHECK(thrown([&] { Database db(at(path)); }).find("of another program") !=
+              std::string::npos);
+    }
+    SUBCASE("damaged") {
+        {
+            Database db(at(path));
+            db.exec("CREATE TABLE t (x); CREATE INDEX i ON t (x)");
+            db.begin();
+            for (int i = 0; i < 200; ++i) db.exec("INSERT INTO t VALUES (hex(randomblob(50)))");
+            db.commit();
+            db.checkpoint();
+        }
+        std::string torn = read(path);
+        REQUIRE(torn.size() > 3 * 4096);
+        for (std::size_t i = 4096; i < torn.size(); ++i) torn[i] = static_cast<char>(i * 7);
+        write(path, torn);
+        const std::string why = thrown([&] { Database db(at(path)); });
+        CHECK(why.find("damaged") != std::string::npos);
+        CHECK(why.find("restore it from a backup") != std::string::npos);
+    }
+    SUBCASE("a folder that is not there") {
+        CHECK(thrown([&] {
+                  Database db(at(folder.file("none/a.db")));
+              }).find("does its folder exist") != std::string::npos);
+    }
+}
+
+TEST_CASE("database: a full disk undoes the transaction and nothing else") {
+    const Folder folder;
+    Database db(at(folder.file("a.db")));
+    db.exec("CREATE TABLE t (x); INSERT INTO t VALUES ('kept')");
+    db.exec("PRAGMA max_page_count=4");
+    db.begin();
+    CHECK_THROWS_AS(
+        [&] {
+            for (int i = 0; i < 100; ++i) db.exec("INSERT INTO t VALUES (zeroblob(4000))");
+        }(),
+        store::DiskFull);
+    db.rollback();
+    CHECK(!db.in_transaction());
+    CHECK(count(db, "t") == 1);
+    db.exec("PRAGMA max_page_count=1000");
+    db.begin();
+    db.exec("INSERT INTO t VALUES (zeroblob(4000))");
+    db.commit();
+    CHECK(count(db, "t") == 2);
+}
+
+TEST_CASE("database: a savepoint that is not kept takes back what is its own") {
+    Database db(at(":memory:"));
+    db.exec("CREATE TABLE t (x)");
+    db.begin();
+    {
+        store::Savepoint first(db);
+        db.exec("INSERT INTO t VALUES (1)");
+        first.keep();
+    }
+    {
+        const store::Savepoint second(db);
+        db.exec("INSERT INTO t VALUES (2)");
+    }
+    db.commit();
+    CHECK(count(db, "t") == 1);
+}
+
+TEST_CASE("database: a backup is whole, and overwrites nothing") {
+    const Folder folder;
+    Database db(at(folder.file("a.db")));
+    db.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+    db.backup_to(folder.file("b.db"));
+    db.exec("INSERT INTO t VALUES (2)");
+    CHECK(thrown([&] { db.backup_to(folder.file("b.db")); }).find("exists") != std::string::npos);
+    Database copy(at(folder.file("b.db")));
+    CHECK(count(copy, "t") == 1);
+    CHECK(!std::filesystem::exists(folder.file("b.db.part")));
+}
+
+TEST_CASE("database: the WAL shrinks to nothing when it was copied") {
+    const Folder folder;
+    Database db(at(folder.file("a.db")));
+    db.exec("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000))");
+    CHECK(std::filesystem::file_size(folder.file("a.db-wal")) > 100'000);
+    db.checkpoint();
+    CHECK(std::filesystem::file_size(folder.file("a.db-wal")) == 0);
+}
