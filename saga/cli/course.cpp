@@ -175,6 +175,31 @@ class Judge {
     std::vector<Awaited> awaited_;
 };
 
+/// The saga failed while a step was asking outside: it will be done, and then undone. No event says
+/// that it began; the service does.
+void add_open_calls(Judgement& judged, const Facts& facts, const Landscape& landscape,
+                    std::span<const Letter> letters) {
+    for (const Letter& letter : letters) {
+        const auto known = [&](const Awaited& each) {
+            return each.service == letter.service && each.step == letter.step;
+        };
+        if (!letter.open_call() || facts.answered(letter.service, letter.step) ||
+            std::any_of(judged.awaited.begin(), judged.awaited.end(), known))
+            continue;
+        Awaited awaited{.what = Awaited::What::step,
+                        .service = letter.service,
+                        .step = letter.step,
+                        .events = {},
+                        .since = judged.last,
+                        .calls = true};
+        const auto service = landscape.services().find(letter.service);
+        if (service != landscape.services().end())
+            for (const StepContract& step : service->second.steps)
+                if (step.name == letter.step) awaited.events = names(step.emits);
+        judged.awaited.push_back(std::move(awaited));
+    }
+}
+
 Course course_of(const Judgement& judged, bool known, std::span<const Letter> letters) {
     const bool failed = !judged.failed_by.empty() && !judged.alarm;
     const bool ended = !judged.last_word.empty();
@@ -233,6 +258,7 @@ Judgement judge(std::span<const Fact> given, const Landscape& landscape,
             for (const StepContract& step : service.steps) steps.look(name, step);
         judged.awaited = steps.take();
     }
+    if (failed) add_open_calls(judged, facts, landscape, letters);
     judged.course = course_of(judged, !landscape.empty(), letters);
     return judged;
 }

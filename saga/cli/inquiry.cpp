@@ -40,13 +40,12 @@ void ask_services(Inquiry& inquiry, bus::NatsClient& client, std::chrono::millis
     if (inquiry.judgement.course == Course::completed) return;
     const Participants participants(client, timeout);
     for (const auto& [service, contract] : inquiry.landscape.services()) {
-        const auto letters = participants.letters(service, true);
+        const auto letters = participants.letters(service, true, inquiry.saga);
         if (!letters) {
             inquiry.silent.push_back(service);
             continue;
         }
-        for (const Letter& letter : *letters)
-            if (letter.saga == inquiry.saga) inquiry.letters.push_back(letter);
+        inquiry.letters.insert(inquiry.letters.end(), letters->begin(), letters->end());
     }
     inquiry.judgement = judge(inquiry.facts, inquiry.landscape, inquiry.letters);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/core/limits.hpp"
 #include "saga/core/subject.hpp"
 
 namespace saga::cli {
@@ -72,14 +73,19 @@ std::optional<ServiceState> Participants::state(const std::string& service) cons
                         .json = std::move(*answer)};
 }
 
-std::optional<std::vector<Letter>> Participants::letters(const std::string& service,
-                                                         bool all) const {
-    const auto answer = ask(service, "dead", {{"all", all}});
-    if (!answer) return std::nullopt;
+std::optional<std::vector<Letter>> Participants::letters(const std::string& service, bool all,
+                                                         const std::string& saga) const {
     std::vector<Letter> letters;
-    for (const nlohmann::json row : *answer)
-        if (row.is_object()) letters.push_back(letter_of(service, row));
-    return letters;
+    nlohmann::json body{{"all", all}};
+    if (!saga.empty()) body["saga"] = saga;
+    while (true) {  // page after page
+        const auto answer = ask(service, "dead", body);
+        if (!answer) return std::nullopt;
+        for (const nlohmann::json row : *answer)
+            if (row.is_object()) letters.push_back(letter_of(service, row));
+        if (answer->size() < core::kMaxListed) return letters;
+        body["after"] = letters.back().id;
+    }
 }
 
 std::vector<std::string> known_services(bus::NatsClient& client, const Landscape& landscape,

@@ -30,6 +30,7 @@ struct Letter {
     std::string name() const { return service + "/" + id; }  ///< "payment/17"
     bool aside() const { return what == "aside"; }
     bool dead() const { return state == "dead"; }
+    bool open_call() const { return what == "call" && state == "open"; }
 };
 Letter letter_of(const std::string& service, const nlohmann::json& row);
 
@@ -42,8 +43,10 @@ class Participants {
     std::optional<nlohmann::ordered_json> ask(const std::string& service, std::string_view verb,
                                               const nlohmann::json& body) const;
     std::optional<ServiceState> state(const std::string& service) const;
-    /// Nothing when it does not answer; `all`: also what waits for its next attempt.
-    std::optional<std::vector<Letter>> letters(const std::string& service, bool all) const;
+    /// Nothing when it does not answer; `all`: also what waits for its next attempt. Of one saga
+    /// where one is named: then with the calls that are open.
+    std::optional<std::vector<Letter>> letters(const std::string& service, bool all,
+                                               const std::string& saga = "") const;
 
   private:
     bus::NatsClient& client_;

@@ -187,7 +187,8 @@ std::vector<std::string> waits(const Inquiry& inquiry, Time now) {
             text += fmt::format("; {} does not answer", each.service);
         lines.push_back(std::move(text));
     }
-    for (const Letter& letter : inquiry.letters) lines.push_back(text_of(letter));
+    for (const Letter& letter : inquiry.letters)
+        if (!letter.open_call()) lines.push_back(text_of(letter));  // else it stands above
     return lines;
 }
 

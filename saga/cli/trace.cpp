@@ -80,9 +80,9 @@ void trace(const Options& options, const Given& given) {
     if (!given.follow) print_timeline(inquiry, paint, given.style);
     for (std::size_t i = 0; given.follow && i < inquiry.facts.size(); ++i)
         print_event(inquiry, i, options, paint);
-    if (given.follow && moves(inquiry)) {
+    while (given.follow && moves(inquiry)) {
         follow(options, inquiry, paint);
-        ask_services(inquiry, *options.connect(), options.timeout);
+        ask_services(inquiry, *options.connect(), options.timeout);  // they may know of more
     }
     if (options.json)
         out(line(json_of(inquiry, now(), false)) + "\n");

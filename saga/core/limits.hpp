@@ -29,6 +29,10 @@ inline constexpr std::chrono::sys_time<std::chrono::microseconds> kLastTime{
     253'402'300'799'999'999us};
 /// Rows of one query: a handler that needs more should ask the database to aggregate.
 inline constexpr std::size_t kMaxRows = 10'000;
+/// Bytes of an answer: what nats-server lets through unless it is told otherwise is 1 MiB.
+inline constexpr std::size_t kMaxAnswer = 1'000'000;
+/// Rows of one page of what waits or is dead: each has at most 1 KiB or so.
+inline constexpr std::size_t kMaxListed = 500;
 
 // ---- the stream ---------------------------------------------------------------------------------
 

@@ -113,6 +113,12 @@ void Desk::reply(const Reply& reply) {
 }
 
 void Desk::answer(const std::string& verb, const std::string& reply, const std::string& json) {
+    if (json.size() > core::kMaxAnswer) {
+        return answer(verb, reply,
+                      refused("too_large", fmt::format("the answer has {} bytes, and {} is the "
+                                                       "most: ask for less of it",
+                                                       json.size(), core::kMaxAnswer)));
+    }
     bus_.answer(reply, json);
     if (!json.starts_with("{\"refused\"")) return;
     Endpoint& endpoint = endpoints_.at(verb);

@@ -38,29 +38,37 @@ std::string_view text(Bytes body) {
     return {reinterpret_cast<const char*>(body.data()), body.size()};
 }
 
-/// What an operator names: {"id": "17", "reason": "..."}, or the bare number.
-struct Asked {
-    std::int64_t position = 0;  // 0: it names none
+std::string word(const ordered_json& json, const char* name) {
+    const auto field = json.find(name);
+    return field != json.end() && field->is_string() ? field->get<std::string>() : "";
+}
+
+/// A dead letter, by the id under which `dead` lists it: "17", "aside-17", or the number.
+struct Named {
+    std::int64_t position = 0;  // 0: none
     bool aside = false;
+};
+Named named(std::string_view id) {
+    Named named{.aside = id.starts_with(kAside)};
+    if (named.aside) id.remove_prefix(kAside.size());
+    const auto [read, error] = std::from_chars(id.data(), id.data() + id.size(), named.position);
+    if (error != std::errc{} || read != id.data() + id.size()) named.position = 0;
+    return named;
+}
+Named named(const ordered_json& json, const char* name) {
+    const auto field = json.find(name);
+    if (field != json.end() && field->is_number_integer()) return named(field->dump());
+    return named(word(json, name));
+}
+
+/// A body: {"id": "17", "reason": "..."}, or the bare id.
+struct Asked : Named {
     std::string reason;
 };
 Asked asked(std::string_view body) {
-    Asked asked;
-    std::string id(body);
     const auto json = ordered_json::parse(body, nullptr, false);
-    if (json.is_object()) {
-        const auto field = json.find("id");
-        if (field == json.end()) return asked;
-        id = field->is_string() ? field->get<std::string>() : field->dump();
-        asked.reason = json.value("reason", "");
-    }
-    std::string_view number = id;
-    asked.aside = number.starts_with(kAside);
-    if (asked.aside) number.remove_prefix(kAside.size());
-    const char* end = number.data() + number.size();
-    const auto [read, error] = std::from_chars(number.data(), end, asked.position);
-    if (error != std::errc{} || read != end) asked.position = 0;
-    return asked;
+    if (!json.is_object()) return {named(body), ""};
+    return {named(json, "id"), word(json, "reason")};
 }
 
 EventId subject_of(const core::ParkedRow& row) {
@@ -110,6 +118,20 @@ ordered_json json_of(const store::Aside::Row& row) {
             {"blocks", false},
             {"stream_seq", row.stream_seq},
             {"reason", row.reason}};
+}
+
+/// A call that is open: it asks again by itself.
+ordered_json json_of(const store::Calls::Seen& seen, const std::string& saga_id) {
+    ordered_json json{{"id", fmt::format("call-{}", seen.row.call)},
+                      {"saga", saga_id},
+                      {"what", "call"},
+                      {"step", seen.row.step},
+                      {"state", "open"},
+                      {"attempts", seen.row.attempts},
+                      {"blocks", false},
+                      {"reason", seen.reason}};
+    if (seen.next_at) json["next_at"] = core::rfc3339(*seen.next_at);
+    return json;
 }
 
 std::string base64(Bytes bytes) {
@@ -179,28 +201,39 @@ std::string operate(store::Store& store, Executor& executor, const Request& requ
 }
 
 std::string list_dead(store::Store& store, std::string_view body) {
-    const auto json = ordered_json::parse(body, nullptr, false);
-    const bool all = json.is_object() && json.value("all", false);
+    auto json = ordered_json::parse(body, nullptr, false);
+    if (!json.is_object()) json = ordered_json::object();
+    const Named after = named(json, "after");
+    const std::string saga_id = word(json, "saga");
+    const std::int64_t saga = saga_id.empty() ? 0 : store.sagas.find(saga_id).key;
+    const bool known = saga_id.empty() || saga != 0;
+    const bool all = json.contains("all") && json["all"] == true;
     ordered_json list = ordered_json::array();
-    for (const auto& seen : store.parked.list(!all, core::kMaxRows)) list.push_back(json_of(seen));
-    for (const auto& row : store.aside.list(core::kMaxRows)) list.push_back(json_of(row));
+    if (known && !after.aside)
+        for (const auto& seen : store.parked.list(
+                 {.dead_only = !all, .saga = saga, .after = after.position}, core::kMaxListed))
+            list.push_back(json_of(seen));
+    for (const auto& row : store.aside.list(after.aside ? after.position : 0, saga_id,
+                                            core::kMaxListed - list.size()))
+        list.push_back(json_of(row));
+    if (saga != 0 && after.position == 0)
+        for (const auto& seen : store.calls.of(saga))
+            if (seen.next_at) list.push_back(json_of(seen, saga_id));
     return dump(list);
 }
 
 std::string show_dead(store::Store& store, std::string_view body) {
     const Asked what = asked(body);
+    const auto shown = [](ordered_json json, Bytes message) {
+        json["message_bytes"] = message.size();
+        if (message.size() <= core::kMaxMessage) json["message"] = base64(message);
+        return dump(json);
+    };
     if (what.aside) {
-        const auto row = store.aside.find(what.position);
-        if (!row) return refused("unknown", "there is no dead letter of that id");
-        ordered_json json = json_of(*row);
-        json["message"] = base64(row->message);
-        return dump(json);
-    }
-    for (const auto& seen : store.parked.list(false, core::kMaxRows)) {
-        if (seen.row.position != what.position) continue;
-        ordered_json json = json_of(seen);
-        json["message"] = base64(store.parked.event(what.position).envelope);
-        return dump(json);
+        if (const auto row = store.aside.find(what.position))
+            return shown(json_of(*row), row->message);
+    } else if (const auto seen = store.parked.seen(what.position)) {
+        return shown(json_of(*seen), store.parked.event(what.position).envelope);
     }
     return refused("unknown", "there is no dead letter of that id");
 }

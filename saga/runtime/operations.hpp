@@ -32,10 +32,12 @@ std::string refused(std::string_view code, std::string_view why);
 std::string operate(store::Store& store, Executor& executor, const Request& request,
                     core::SagaState& state, Time now);
 
-/// The verb `dead`, body {"all": true} for what merely waits too: a JSON array of what is parked
-/// and what stands aside.
+/// The verb `dead`: a JSON array of what is parked dead and of what stands aside, kMaxListed rows
+/// at most. Body: {"all": true} for what merely waits, too; {"after": ID} for what follows that
+/// row; {"saga": ID} for one saga alone, and its open calls.
 std::string list_dead(store::Store& store, std::string_view body);
-/// The verb `letter`, body {"id": ...}: one of them whole, its message base64.
+/// The verb `letter`, body {"id": ...}: one of them whole, its message in base64; a message that
+/// an event cannot have in length is left in the stream, at `stream_seq`.
 std::string show_dead(store::Store& store, std::string_view body);
 
 }  // namespace saga::runtime

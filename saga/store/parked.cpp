@@ -9,6 +9,11 @@ namespace {
 const std::string kColumns =
     "SELECT position, place, what, step, nth, run, event_id, forward, state, attempts";
 
+const std::string kSeen =
+    kColumns +
+    ", (SELECT id FROM sagas WHERE sagas.saga = parked.saga), next_at, reason, event "
+    "FROM parked";
+
 core::ParkedRow parked_row(const Rows& rows) {
     return {.position = rows.integer(0),
             .place = static_cast<std::uint32_t>(rows.integer(1)),
@@ -42,9 +47,10 @@ Parked::Parked(const Database& db)
            "ORDER BY next_at, position LIMIT ?2"),
       wake_(db, "UPDATE parked SET next_at = ?1 WHERE state = 3 AND next_at > ?1"),
       unlike_(db, "SELECT saga, position FROM parked WHERE state = 4 ORDER BY position"),
-      list_(db, kColumns +
-                    ", (SELECT id FROM sagas WHERE sagas.saga = parked.saga), next_at, reason, "
-                    "event FROM parked WHERE ?1 = 0 OR state = 6 ORDER BY position LIMIT ?2"),
+      list_(db, kSeen +
+                    " WHERE position > ?1 AND (?2 = 0 OR state = 6) AND (?3 = 0 OR saga = ?3) "
+                    "ORDER BY position LIMIT ?4"),
+      seen_(db, kSeen + " WHERE position = ?1"),
       count_(db, "SELECT count(*) FROM parked WHERE ?1 = 0 OR state = 6"),
       rest_(db, "SELECT 1 FROM parked WHERE saga = ?1 LIMIT 1"),
       sagas_of_(db, "SELECT DISTINCT saga FROM parked"),
@@ -114,20 +120,27 @@ std::vector<std::pair<std::int64_t, std::int64_t>> Parked::unlike() {
     return found;
 }
 
-std::vector<Parked::Seen> Parked::list(bool dead_only, std::size_t most) {
+Parked::Seen Parked::seen_row(const Rows& rows) {
+    Seen seen{.saga = std::string(rows.text(10)),
+              .row = parked_row(rows),
+              .reason = std::string(rows.text(12))};
+    if (rows.type(11) != SQLITE_NULL) seen.next_at = rows.time(11);
+    const std::vector<std::byte> bytes = rows.bytes(13);
+    const auto read = core::decode(bytes);
+    if (const auto* envelope = std::get_if<core::Envelope>(&read)) seen.type = envelope->type;
+    return seen;
+}
+
+std::vector<Parked::Seen> Parked::list(const Page& page, std::size_t most) {
     std::vector<Seen> found;
-    Rows rows = list_.query(dead_only, most);
-    while (rows.next()) {
-        Seen seen{.saga = std::string(rows.text(10)),
-                  .row = parked_row(rows),
-                  .reason = std::string(rows.text(12))};
-        if (rows.type(11) != SQLITE_NULL) seen.next_at = rows.time(11);
-        const std::vector<std::byte> bytes = rows.bytes(13);
-        const auto read = core::decode(bytes);
-        if (const auto* envelope = std::get_if<core::Envelope>(&read)) seen.type = envelope->type;
-        found.push_back(std::move(seen));
-    }
+    Rows rows = list_.query(page.after, page.dead_only, page.saga, most);
+    while (rows.next()) found.push_back(seen_row(rows));
     return found;
+}
+
+std::optional<Parked::Seen> Parked::seen(std::int64_t position) {
+    Rows rows = seen_.query(position);
+    return rows.next() ? std::optional(seen_row(rows)) : std::nullopt;
 }
 
 std::int64_t Parked::count(bool dead_only) {
@@ -147,8 +160,9 @@ Aside::Aside(const Database& db)
               "stored_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
       trim_(db, "DELETE FROM aside WHERE position <= (SELECT max(position) FROM aside) - ?1"),
       list_(db,
-            "SELECT position, event_id, saga_id, step, reason, subject, message, stream_seq, "
-            "stored_at FROM aside ORDER BY position LIMIT ?1"),
+            "SELECT position, event_id, saga_id, step, reason, subject, x'', stream_seq, "
+            "stored_at FROM aside WHERE position > ?1 AND (?2 = '' OR saga_id = ?2) "
+            "ORDER BY position LIMIT ?3"),
       find_(db,
             "SELECT position, event_id, saga_id, step, reason, subject, message, stream_seq, "
             "stored_at FROM aside WHERE position = ?1"),
@@ -175,9 +189,10 @@ Aside::Row aside_row(const Rows& rows) {
 }
 }  // namespace
 
-std::vector<Aside::Row> Aside::list(std::size_t most) {
+std::vector<Aside::Row> Aside::list(std::int64_t after, std::string_view saga_id,
+                                    std::size_t most) {
     std::vector<Row> found;
-    Rows rows = list_.query(most);
+    Rows rows = list_.query(after, saga_id, most);
     while (rows.next()) found.push_back(aside_row(rows));
     return found;
 }

@@ -51,14 +51,21 @@ class Parked {
     void wake_locked(Time now);
     /// While catching up it waited for its record; now it is a matter for an operator.
     std::vector<std::pair<std::int64_t, std::int64_t>> unlike();
-    std::vector<Seen> list(bool dead_only, std::size_t most);
+    /// Those behind `after`, in order; of one saga where one is named.
+    struct Page {
+        bool dead_only = false;
+        std::int64_t saga = 0, after = 0;
+    };
+    std::vector<Seen> list(const Page& page, std::size_t most);
+    std::optional<Seen> seen(std::int64_t position);
     std::int64_t count(bool dead_only);
     /// After a rollback.
     void reload();
 
   private:
+    static Seen seen_row(const Rows& rows);
     Statement load_, insert_, update_, erase_, event_, next_due_, due_, wake_, unlike_, list_,
-        count_, rest_, sagas_of_, find_;
+        seen_, count_, rest_, sagas_of_, find_;
     std::set<std::int64_t> sagas_;
 };
 
@@ -76,7 +83,8 @@ class Aside {
     explicit Aside(const Database& db);
     /// Beyond kMaxAside the oldest go.
     void insert(const Row& row, Time now);
-    std::vector<Row> list(std::size_t most);
+    /// Those behind `after`, in order, without their messages; of one saga where one is named.
+    std::vector<Row> list(std::int64_t after, std::string_view saga_id, std::size_t most);
     std::optional<Row> find(std::int64_t position);
     void erase(std::int64_t position);
     std::int64_t count();

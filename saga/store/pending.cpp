@@ -65,6 +65,9 @@ Calls::Calls(const Database& db)
       due_(db,
            "SELECT call, saga, step, run, part, question, attempts FROM calls "
            "WHERE next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at, call LIMIT ?2"),
+      of_(db,
+          "SELECT call, saga, step, run, part, x'', attempts, next_at, reason FROM calls "
+          "WHERE saga = ?1 ORDER BY call"),
       count_(db, "SELECT count(*) FROM calls") {}
 
 Calls::Row Calls::call_row(const Rows& rows) {
@@ -111,6 +114,17 @@ std::vector<Calls::Row> Calls::due(Time now, std::size_t most) {
     std::vector<Row> found;
     Rows rows = due_.query(now, most);
     while (rows.next()) found.push_back(call_row(rows));
+    return found;
+}
+
+std::vector<Calls::Seen> Calls::of(std::int64_t saga) {
+    std::vector<Seen> found;
+    Rows rows = of_.query(saga);
+    while (rows.next()) {
+        Seen seen{.row = call_row(rows), .next_at = {}, .reason = std::string(rows.text(8))};
+        if (rows.type(7) != SQLITE_NULL) seen.next_at = rows.time(7);
+        found.push_back(std::move(seen));
+    }
     return found;
 }
 

@@ -43,6 +43,12 @@ class Calls {
         std::vector<std::byte> question;
         int attempts = 0;
     };
+    /// As an operator sees it.
+    struct Seen {
+        Row row;
+        std::optional<Time> next_at;  ///< empty: it is dead
+        std::string reason;
+    };
     explicit Calls(const Database& db);
     std::int64_t insert(const Row& row, Time next_at);
     std::optional<Row> find(std::int64_t saga, std::string_view step, const EventId& run,
@@ -54,11 +60,12 @@ class Calls {
     void erase(std::int64_t call);
     std::optional<Time> next_due();
     std::vector<Row> due(Time now, std::size_t most);
+    std::vector<Seen> of(std::int64_t saga);
     std::int64_t count();
 
   private:
     static Row call_row(const Rows& rows);
-    Statement insert_, by_work_, by_call_, update_, erase_, next_due_, due_, count_;
+    Statement insert_, by_work_, by_call_, update_, erase_, next_due_, due_, of_, count_;
 };
 
 class Locks {

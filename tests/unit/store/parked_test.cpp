@@ -36,7 +36,7 @@ TEST_CASE("parked: rows come back as they were, soonest first") {
     first.state = Parking::dead;
     first.attempts = 8;
     f.store.parked.update(first, "", std::nullopt);
-    const auto dead = f.store.parked.list(true, 10);
+    const auto dead = f.store.parked.list({.dead_only = true}, 10);
     REQUIRE(dead.size() == 1);
     CHECK(dead[0].reason == "the stove is cold");
     CHECK(dead[0].row.attempts == 8);
@@ -84,7 +84,7 @@ TEST_CASE("aside: keeps the newest, and only so many") {
                               .message = bytes("?")},
                              at_ms(i));
     CHECK(f.store.aside.count() == core::kMaxAside);
-    const auto rows = f.store.aside.list(core::kMaxAside);
+    const auto rows = f.store.aside.list(0, "", core::kMaxAside);
     const auto has = [&](const std::string& saga) {
         return std::any_of(rows.begin(), rows.end(),
                            [&](const auto& row) { return row.saga_id == saga; });
@@ -96,4 +96,18 @@ TEST_CASE("aside: keeps the newest, and only so many") {
     CHECK(row->reason == "junk");
     f.store.aside.erase(row->position);
     CHECK(!f.store.aside.find(row->position));
+}
+
+TEST_CASE("parked: listed page by page, and by saga") {
+    Fresh f;
+    for (int i = 0; i < 5; ++i) park(f.store, i % 2, Parking::retry);
+    const auto first = f.store.parked.list({}, 3);
+    REQUIRE(first.size() == 3);
+    const auto rest = f.store.parked.list({.after = first.back().row.position}, 3);
+    REQUIRE(rest.size() == 2);
+    CHECK(rest.front().row.position == first.back().row.position + 1);
+    CHECK(f.store.parked.list({.saga = 1}, 10).size() == 2);
+    REQUIRE(f.store.parked.seen(first.front().row.position));
+    CHECK(f.store.parked.seen(first.front().row.position)->reason == "the stove is cold");
+    CHECK(!f.store.parked.seen(99));
 }

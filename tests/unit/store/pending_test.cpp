@@ -42,7 +42,11 @@ TEST_CASE("calls: one for each part of a step's run; a dead one is never due") {
     f.store.calls.update(call, 3, at_ms(50), "no answer");
     CHECK(f.store.calls.due(at_ms(49), 10).empty());
     CHECK(f.store.calls.due(at_ms(50), 10).at(0).attempts == 3);
+    REQUIRE(f.store.calls.of(1).size() == 1);
+    CHECK(f.store.calls.of(1)[0].next_at == at_ms(50));
     f.store.calls.update(call, 4, std::nullopt, "no answer");
+    CHECK(!f.store.calls.of(1)[0].next_at);
+    CHECK(f.store.calls.of(1)[0].reason == "no answer");
     CHECK(!f.store.calls.next_due());
     CHECK(f.store.calls.count() == 1);
     f.store.calls.erase(call);
