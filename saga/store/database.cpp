@@ -150,8 +150,12 @@ void Database::begin() {
 void Database::commit() {
     if (Controls::run(controls_->commit) == SQLITE_OK) return;
     const int extended = sqlite3_extended_errcode(handle());
-    if ((extended & 0xFF) == SQLITE_FULL && in_transaction())
-        raise(handle(), extended, "COMMIT");  // not one frame of it counts
+    if ((extended & 0xFF) == SQLITE_FULL) {
+        // A frame did not fit into the WAL: SQLite has forgotten those before it, and writes the
+        // next transaction over them. (Room that is denied as late as in fsync is an I/O error.)
+        rollback();
+        raise(handle(), extended, "COMMIT");
+    }
     std::fprintf(stderr,
                  "%s: COMMIT failed (%s): whether it counts is known only after a restart, so this "
                  "process ends here\n",

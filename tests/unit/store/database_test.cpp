@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/unit/store/fixture.hpp"
+#include "tests/unit/store/small_disk.hpp"
 
 using namespace saga;
 using namespace saga::test;
@@ -110,6 +111,31 @@ TEST_CASE("database: a full disk undoes the transaction and nothing else") {
     db.begin();
     db.exec("INSERT INTO t VALUES (zeroblob(4000))");
     db.commit();
+    CHECK(count(db, "t") == 2);
+}
+
+TEST_CASE("database: a disk that is full when a transaction commits undoes it, and ends nothing") {
+    const Folder folder;
+    SmallDisk disk;
+    {
+        Database db({.path = folder.file("a.db"), .vfs = disk.vfs()});
+        db.exec("CREATE TABLE t (x); INSERT INTO t VALUES ('kept')");
+        for (const int room : {0, 2'000, 6'000}) {  // nothing fits, or a part of the frames
+            CAPTURE(room);
+            db.begin();
+            db.exec("INSERT INTO t VALUES (zeroblob(9000))");
+            disk.set_room(room);
+            CHECK_THROWS_AS(db.commit(), store::DiskFull);
+            CHECK(!db.in_transaction());
+            disk.set_room(1'000'000);
+            CHECK(count(db, "t") == 1);
+        }
+        db.begin();
+        db.exec("INSERT INTO t VALUES (zeroblob(9000))");
+        db.commit();
+        CHECK(count(db, "t") == 2);
+    }
+    Database db({.path = folder.file("a.db"), .vfs = disk.vfs()});
     CHECK(count(db, "t") == 2);
 }
 
