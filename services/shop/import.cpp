@@ -99,7 +99,7 @@ void add_import(CLI::App& app, Options& options) {
     command->add_option("file", given->file, "order_id,customer_id,sku,quantity,unit_price_cents")
         ->required();
     command->add_option("--rate", given->settings.rate, "orders a second; 0: as fast as it goes")
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(0.0, 1e6));
     command->add_option("--window", given->settings.window, "orders under way at once")
         ->check(CLI::Range(1, 10'000));
     command->callback([&options, given] { import(options, *given); });

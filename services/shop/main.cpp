@@ -6,6 +6,26 @@
 namespace shop {
 namespace {
 
+/// What is wrong with the command line, and where to read more.
+int usage(const CLI::App& app, const CLI::ParseError& error, int argc) {
+    if (error.get_exit_code() == 0) return app.exit(error) == 0 ? kOk : kUsage;
+    if (argc == 1) {
+        fmt::print(stderr, "{}", app.help());
+        return kUsage;
+    }
+    const auto chosen = app.get_subcommands();
+    if (chosen.empty()) {
+        std::string names;
+        for (const CLI::App* each : app.get_subcommands({}))
+            names += (names.empty() ? "" : ", ") + each->get_name();
+        fmt::print(stderr, "shop: {}; commands are {}\nMore: shop --help\n", error.what(), names);
+    } else {
+        fmt::print(stderr, "shop: {}\nMore: shop {} --help\n", error.what(),
+                   chosen.front()->get_name());
+    }
+    return kUsage;
+}
+
 int run(int argc, char** argv) {
     Options options;
     CLI::App app{"Places orders with the shop's services, and audits what became of them.", "shop"};
@@ -26,7 +46,7 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? kOk : kUsage;
+        return usage(app, error, argc);
     } catch (const Stop& stop) {
         fmt::print(stderr, "shop: {}\n", stop.what());
         return stop.code;

@@ -12,6 +12,8 @@
 namespace shop {
 namespace {
 
+constexpr money::Cents kMostCredit = 1'000'000'000'000;  // millions of accounts add up below 2^63
+
 struct Given {
     std::string file;
     money::Cents credit_cents = 0;
@@ -90,7 +92,7 @@ void add_seed(CLI::App& app, Options& options) {
         ->required();
     command->add_option("--credit", given->credit_cents, "cents that an account opens with")
         ->required()
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(money::Cents{0}, kMostCredit));
     command->callback([&options, given] { seed(options, *given); });
 }
 

@@ -1,0 +1,60 @@
+"""As much of the NATS protocol as it takes to send a broker anything at all."""
+import json
+import socket
+
+
+class RawNats:
+    """One connection, one thread. Each request has an inbox of its own."""
+
+    def __init__(self, port, seconds=10):
+        self.socket = socket.create_connection(("127.0.0.1", port), seconds)
+        self.file = self.socket.makefile("rb")
+        self.info = json.loads(self.file.readline().partition(b" ")[2])
+        self.inboxes = 0
+        self._send('CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\n')
+
+    def _send(self, text, *bodies):
+        self.socket.sendall(b"".join([text.encode(), *bodies]))
+
+    def subscribe(self, subject):
+        self.inboxes += 1
+        self._send(f"SUB {subject} {self.inboxes}\r\nPING\r\n")
+        self._next(b"PONG")
+
+    def publish(self, subject, body=b"", reply=""):
+        """Sends it; what the broker thinks of it shows in the next flush or request."""
+        self._send(f"PUB {subject} {reply} {len(body)}\r\n", body, b"\r\n")
+
+    def flush(self):
+        """Returns once the broker has read all that was sent. ConnectionError where it objects."""
+        self._send("PING\r\n")
+        self._next(b"PONG")
+
+    def request(self, subject, body=b""):
+        """The first answer's body; empty where nobody listens. socket.timeout without one."""
+        inbox = f"_INBOX.raw.{id(self)}.{self.inboxes + 1}"
+        self.subscribe(inbox)
+        self.publish(subject, body, inbox)
+        return self.message()[1]
+
+    def message(self):
+        """(subject, body) of the next message; headers are left out."""
+        line = self._next(b"MSG", b"HMSG").split()
+        size = int(line[-1])
+        headers = int(line[-2]) if line[0] == b"HMSG" else 0
+        body = self.file.read(size + 2)[headers:-2]
+        return line[1].decode(), body
+
+    def _next(self, *kinds):
+        while True:
+            line = self.file.readline()
+            if not line or line.startswith(b"-ERR"):
+                raise ConnectionError(line.decode().strip() or "the broker closed the connection")
+            if line.strip() == b"PING":
+                self._send("PONG\r\n")
+            if line.split()[0] in kinds:
+                return line.strip()
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
