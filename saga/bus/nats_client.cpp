@@ -157,6 +157,11 @@ NatsClient::NatsClient(const Address& address, const std::string& name) {
         natsOptions_SetCustomInboxPrefix(options.get(), address.inbox_prefix.c_str());
     natsConnection* made = nullptr;
     const natsStatus status = natsConnection_Connect(&made, options.get());
+    if (status == NATS_CONNECTION_AUTH_FAILED)
+        throw Error(
+            fmt::format("the nats-server at {} refuses the connection ({}): give --user and "
+                        "--password, --creds or --nkey",
+                        address.url, describe(status)));
     if (status != NATS_OK)
         throw Error(
             fmt::format("no nats-server answers at {} ({}): start one, or name another with "

@@ -11,9 +11,12 @@ namespace saga::bus {
 std::string describe(natsStatus status) {
     natsStatus last = status;
     const char* text = nats_GetLastError(&last);
-    const bool same = last == status && text != nullptr && *text != '\0';
-    return same ? fmt::format("{} ({})", natsStatus_GetText(status), text)
-                : natsStatus_GetText(status);
+    const std::string_view known = natsStatus_GetText(status);
+    if (last != status || text == nullptr) return std::string(known);
+    std::string_view more = text;
+    const auto place = more.find("): ");  // "(conn.c:2088): ", of nats.c's own source
+    if (more.starts_with('(') && place != std::string_view::npos) more.remove_prefix(place + 3);
+    return more.empty() || more == known ? std::string(known) : fmt::format("{} ({})", known, more);
 }
 
 void check(natsStatus status, std::string_view doing) {

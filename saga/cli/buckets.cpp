@@ -38,6 +38,15 @@ void Bucket::put(const std::string& key, const std::string& value) const {
         throw Stop(kError, fmt::format("cannot write {} into the bucket {}", key, name_));
 }
 
+void Bucket::remove(const std::string& key) const {
+    try {
+        client_.request(fmt::format("$KV.{}.{}", name_, key), {}, timeout_,
+                        {{"KV-Operation", "DEL"}});
+    } catch (const bus::NoAnswer& none) {
+        throw Stop(kUnreachable, none.what());
+    }
+}
+
 nlohmann::json list(const nlohmann::json& object, const char* key) {
     if (!object.is_object()) return nlohmann::json::array();
     const auto found = object.find(key);

@@ -20,6 +20,8 @@ class Bucket {
     /// Every key with its value.
     std::map<std::string, std::string> all() const;
     void put(const std::string& key, const std::string& value) const;
+    /// As `nats kv del`: a marker takes its place.
+    void remove(const std::string& key) const;
 
   private:
     bus::NatsClient& client_;

@@ -106,6 +106,7 @@ Exit DevSession::run() {
     }
     outlet_.drain();
     if (!failure_.empty()) throw Stop(kError, failure_);
+    if (!killed_) say("stopped");
     return killed_ ? kInterrupted : kOk;
 }
 
@@ -113,12 +114,22 @@ void DevSession::step(Steady now) {
     switch (phase_) {
         case Phase::broker:
             next_look_ = now + kLookBroker;
-            if (supervisor_.deaths(broker_) > 0) return fail("the nats-server does not start", now);
-            if (now >= deadline_) return fail("the nats-server does not answer in time", now);
+            if (supervisor_.deaths(broker_) > 0)
+                return fail(fmt::format("the nats-server {} does not start: name another one with "
+                                        "--nats-server, or mend what it says",
+                                        plan_.broker.string()),
+                            now);
+            if (now >= deadline_)
+                return fail(
+                    fmt::format("the nats-server {} does not answer in time: is the machine busy, "
+                                "or its store in {} very large?",
+                                plan_.broker.string(), plan_.data.string()),
+                    now);
             if (supervisor_.runs(broker_) && greet({"127.0.0.1", plan_.port}, 200ms).info)
                 begin_programs();
             return;
         case Phase::programs:
+            tell();
             return look_ready(now);
         case Phase::stopping:
             next_look_ = now + kLookGone;
@@ -128,6 +139,8 @@ void DevSession::step(Steady now) {
                     supervisor_.kill(each);
                 }
             if (!programs_gone()) return;
+            if (client_) forget_meant();
+            client_.reset();
             phase_ = Phase::stopping_broker;
             deadline_ = now + kBrokerStops;
             return supervisor_.stop(broker_);
@@ -163,16 +176,8 @@ void DevSession::begin_programs() {
                     fmt::format("{} has settings that lose events: {}; `saga bootstrap --mend` "
                                 "changes them",
                                 made.name, made.faults.front()));
-        nlohmann::ordered_json meant{{"by", "saga dev"}, {"services", nlohmann::json::array()}};
-        for (const Program& program : plan_.programs) {
-            meant["programs"].push_back({{"name", program.name},
-                                         {"command", program.command},
-                                         {"service", program.service}});
-            if (!program.service) continue;
-            meant["services"].push_back(program.name);
-            unready_.push_back(program.name);
-        }
-        Bucket(*client_, core::kConfig, kRequest).put("services", meant.dump());
+        write_meant();
+        desk_.open(*client_);
     } catch (const Error& error) {
         return fail(fmt::format("cannot make the streams: {}", error.what()),
                     std::chrono::steady_clock::now());
@@ -185,6 +190,48 @@ void DevSession::begin_programs() {
     }
     next_look_ = std::chrono::steady_clock::now();
     say_up();
+}
+
+/// What saga doctor expects to find, until it was ended on purpose.
+void DevSession::write_meant() {
+    nlohmann::ordered_json meant{{"by", "saga dev"}, {"services", nlohmann::json::array()}};
+    for (const Program& program : plan_.programs) {
+        meant["programs"].push_back(
+            {{"name", program.name}, {"command", program.command}, {"service", program.service}});
+        if (!program.service) continue;
+        meant["services"].push_back(program.name);
+        unready_.push_back(program.name);
+    }
+    Bucket(*client_, core::kConfig, kRequest).put(kMeantKey, meant.dump());
+}
+
+void DevSession::forget_meant() {
+    if (killed_) return;
+    try {
+        Bucket(*client_, core::kConfig, kRequest).remove(kMeantKey);
+    } catch (const Error&) {
+        // Then the next saga dev writes it anew.
+    }
+}
+
+/// To whoever asks what became of the programs.
+void DevSession::tell() {
+    bool changed = status_.programs.empty();
+    status_.programs.resize(programs_.size());
+    for (std::size_t i = 0; i < programs_.size(); ++i) {
+        DevProgram& program = status_.programs[i];
+        const bool running = supervisor_.runs(programs_[i]);
+        const std::uint64_t deaths = supervisor_.deaths(programs_[i]);
+        changed = changed || program.running != running || program.deaths != deaths;
+        program.name = plan_.programs[i].name;
+        program.service = plan_.programs[i].service;
+        program.running = running;
+        program.deaths = deaths;
+    }
+    if (!changed) return;
+    status_.process = ::getpid();
+    status_.data = plan_.data.string();
+    desk_.set(status_);
 }
 
 /// Says once when all services are ready. One question at a time, which a service that is down
@@ -240,7 +287,6 @@ void DevSession::ask_to_stop(Steady now, int times) {
     say("stopping: services first, then the nats-server; Ctrl-C again kills them");
     phase_ = Phase::stopping;
     deadline_ = now + kProgramsStop;
-    client_.reset();
     for (const std::size_t each : programs_) supervisor_.stop(each);
 }
 
@@ -266,6 +312,8 @@ void DevSession::on_line(std::size_t program, std::string_view line) {
         broker_says_.emplace_back(line);
         if (broker_says_.size() > kTail) broker_says_.pop_front();
         if (!trouble(line) || phase_ == Phase::broker) return;
+    } else {
+        says_[program] = line;
     }
     if (plan_.json)
         return outlet_.put(cli::line({{"program", names_[program]}, {"line", line}}) + "\n");
@@ -275,6 +323,11 @@ void DevSession::on_line(std::size_t program, std::string_view line) {
 void DevSession::remark(std::size_t program, const std::string& text) {
     if (phase_ == Phase::broker) return;  // its end is the end of all: fail() says why
     say(fmt::format("{} {}", names_[program], text));
+    const auto at = std::find(programs_.begin(), programs_.end(), program);
+    const auto nth = static_cast<std::size_t>(at - programs_.begin());
+    if (nth >= status_.programs.size()) return;
+    status_.programs[nth].ended = text;
+    status_.programs[nth].said = harmless(says_[program]);
 }
 
 void DevSession::say(const std::string& text) {
@@ -288,15 +341,17 @@ void DevSession::say_up() {
         outlet_.put(line({{"event", "up"}, {"url", url()}, {"programs", names}}) + "\n");
     say(fmt::format("{} is up, its data in {}", url(), plan_.data.string()));
     say(fmt::format("starting {}", fmt::join(names, ", ")));
+    const std::filesystem::path own = own_path();
+    const std::string saga = on_path("saga") == own ? "saga" : own.string();
     const std::string server =
         plan_.port == 4222 ? "" : fmt::format("  export NATS_URL={}\n", url());
     note(
-        fmt::format("Try in another terminal:\n{}"
-                    "  saga doctor --wait 30s   is all well, and how to mend what is not\n"
-                    "  saga watch               events as they happen\n"
-                    "  saga ls                  the latest sagas; then saga trace ID\n"
+        fmt::format("Try in another terminal:\n{0}"
+                    "  {1} doctor --wait 30s   is all well, and how to mend what is not\n"
+                    "  {1} watch               events as they happen\n"
+                    "  {1} ls                  the latest sagas; then {1} trace ID\n"
                     "Ctrl-C stops everything.",
-                    server));
+                    server, saga));
 }
 
 }  // namespace saga::cli

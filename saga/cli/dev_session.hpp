@@ -3,10 +3,12 @@
 
 #include <sys/signalfd.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "saga/cli/dev_config.hpp"
+#include "saga/cli/dev_status.hpp"
 #include "saga/cli/supervisor.hpp"
 
 namespace saga::cli {
@@ -51,7 +53,10 @@ class DevSession {
     void step(Steady now);
     void wait(Steady until);
     void begin_programs();
+    void write_meant();
+    void forget_meant();
     void look_ready(Steady now);
+    void tell();
     void ask_to_stop(Steady now, int times);
     bool programs_gone() const;
     void fail(const std::string& why, Steady now);
@@ -73,9 +78,12 @@ class DevSession {
     std::vector<std::size_t> programs_;
     std::vector<std::string> names_;  // of each number of the supervisor
     std::deque<std::string> broker_says_;
+    std::map<std::size_t, std::string> says_;  // the last line of each program
     Phase phase_ = Phase::broker;
     Steady begun_, deadline_, next_look_;
     std::vector<std::string> unready_;
+    DevStatus status_;
+    DevDesk desk_;  // told of the status; outlives the client, which asks it
     std::unique_ptr<bus::NatsClient> client_;
     bool killed_ = false;
     std::string failure_;

@@ -90,7 +90,7 @@ bool is_service(std::string_view name) {
 }
 
 std::vector<std::string> meant_to_run(bus::NatsClient& client, std::chrono::milliseconds timeout) {
-    const auto value = Bucket(client, core::kConfig, timeout).get("services");
+    const auto value = Bucket(client, core::kConfig, timeout).get(kMeantKey);
     if (!value) return {};
     std::vector<std::string> names = words(list(json::parse(*value, nullptr, false), "services"));
     std::erase_if(names, [](const std::string& name) { return !is_service(name); });

@@ -66,6 +66,8 @@ Landscape landscape(bus::NatsClient& client, std::chrono::milliseconds timeout);
 /// Whether it can be a service's name: a token of a subject.
 bool is_service(std::string_view name);
 
+/// The key of the bucket SAGA_CONFIG that says what is meant to run.
+inline constexpr auto kMeantKey = "services";
 /// What is meant to run, from the bucket SAGA_CONFIG; empty when nobody said so.
 std::vector<std::string> meant_to_run(bus::NatsClient& client, std::chrono::milliseconds timeout);
 

@@ -49,7 +49,7 @@ void add_commands(CLI::App& app, Options& options) {
     add_outbox(app, options);
     add_dlq(app, options);
     add_dev(app, options);
-    //add_doctor(app, options);
+    add_doctor(app, options);
     add_bootstrap(app, options);
     add_completion(app, options);
 }
