@@ -31,8 +31,8 @@ bool moves(const Inquiry& inquiry) {
 }
 
 /// A line for one event, in columns that those to come fit into.
-void print_event(const Inquiry& inquiry, std::size_t at, const Options& options,
-                 const Paint& paint) {
+void print_event(const Inquiry& inquiry, std::size_t at, const Options& options, const Paint& paint,
+                 bool wide) {
     const Fact& fact = inquiry.facts[at];
     const auto& payload = inquiry.payloads[at];
     if (options.json) {
@@ -41,13 +41,18 @@ void print_event(const Inquiry& inquiry, std::size_t at, const Options& options,
     }
     const Cell event = drawn(fact, depths(inquiry.facts)[at]);
     const std::size_t gap = std::max<std::size_t>(32, width(event.text) + 1) - width(event.text);
-    out_now(fmt::format("{:>9}  {:<12}  {}{}{}\n",
-                        "+" + brief(fact.time - inquiry.judgement.started), fact.service,
-                        painted(paint, event), std::string(gap, ' '), paint.dim(line(payload))));
+    const std::string head = fmt::format(
+        "{:>9}  {:<12}  ", "+" + brief(fact.time - inquiry.judgement.started), fact.service);
+    std::string tail = line(payload);
+    if (const auto edge = terminal_width(); edge && !wide) {
+        const std::size_t used = width(head) + width(event.text) + gap;
+        tail = *edge > used ? shortened(tail, *edge - used) : "";
+    }
+    out_now(head + painted(paint, event) + std::string(gap, ' ') + paint.dim(tail) + "\n");
 }
 
 /// Until it has come to its end, or Ctrl-C.
-void follow(const Options& options, Inquiry& inquiry, const Paint& paint) {
+void follow(const Options& options, Inquiry& inquiry, const Paint& paint, bool wide) {
     const Interrupt interrupt;
     runtime::StreamView view(options.reach());
     const std::uint64_t last = inquiry.facts.back().seq;
@@ -59,7 +64,7 @@ void follow(const Options& options, Inquiry& inquiry, const Paint& paint) {
               [&](const core::Message& message) {
                   if (message.envelope().saga != inquiry.saga) return true;
                   add(inquiry, message);
-                  print_event(inquiry, inquiry.facts.size() - 1, options, paint);
+                  print_event(inquiry, inquiry.facts.size() - 1, options, paint, wide);
                   return moves(inquiry);
               });
     if (interrupt.asked()) throw Stop(kInterrupted, "interrupted");
@@ -79,9 +84,9 @@ void trace(const Options& options, const Given& given) {
     }
     if (!given.follow) print_timeline(inquiry, paint, given.style);
     for (std::size_t i = 0; given.follow && i < inquiry.facts.size(); ++i)
-        print_event(inquiry, i, options, paint);
+        print_event(inquiry, i, options, paint, given.style.wide);
     while (given.follow && moves(inquiry)) {
-        follow(options, inquiry, paint);
+        follow(options, inquiry, paint, given.style.wide);
         ask_services(inquiry, *options.connect(), options.timeout);  // they may know of more
     }
     if (options.json)
