@@ -330,8 +330,7 @@ void Executor::write_event(const Out& out, const detail::Emitted& event) {
         .sealed = sealed,
         .payload = event.payload,
     });
-    store_.outbox.insert(row, now_, std::nullopt);
-    published_.push_back(std::move(row));
+    if (store_.outbox.insert(row, now_, std::nullopt)) published_.push_back(std::move(row));
 }
 
 void Executor::notice(std::string_view step, std::string_view why, int attempts, bool blocks,

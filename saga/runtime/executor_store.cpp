@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "saga/core/backoff.hpp"
+#include "saga/core/limits.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/executor.hpp"
 
@@ -175,6 +176,7 @@ void Executor::dead_letter(const core::Message& event, std::string_view step,
 
 void Executor::dead_message(std::string_view subject, Bytes message, std::uint64_t stream_seq,
                             core::StoreTime stored_at, std::string_view why) {
+    message = message.first(std::min(message.size(), core::kMaxMessage));
     store_.aside.insert({.reason = std::string(why),
                          .subject = std::string(subject),
                          .message = {message.begin(), message.end()},

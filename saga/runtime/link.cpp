@@ -59,14 +59,14 @@ void Link::disconnected() {
     reader_.close();
     relay_.disconnected();
     ownership_.disconnected();
-    in_.messages.clear();
+    in_.forget_messages();
     in_.timers_until.reset();
 }
 
 void Link::start_over(bus::Steady now) {
     if (state_ == LinkState::down || state_ == LinkState::owning) return;
     reader_.close();
-    in_.messages.clear();
+    in_.forget_messages();
     judging_ = false;
     state_ = LinkState::judging;
     next_judgement_ = now + core::kPublishPause;
@@ -84,11 +84,13 @@ void Link::tick(bus::Steady now, Time time) {
         state_ = LinkState::judging;
         next_judgement_ = now;
     }
+    // A consumer that was lost may have gone with its stream.
+    if (std::exchange(reopened_, reader_.reopened()) != reader_.reopened()) next_judgement_ = now;
     if (state_ != LinkState::owning && !judging_ && now >= next_judgement_) judge();
     reader_.tick(now);
     if (state_ == LinkState::recording) record_more(time);
     if (state_ == LinkState::backfill) backfill_more(time);
-    if (reading() && worker_.catching_up() && in_.messages.empty() &&
+    if (reading() && worker_.catching_up() && in_.messages.empty() && !reader_.has_ready() &&
         reader_.read_to() >= *worker_.catch_up_until()) {
         worker_.end_catch_up(time);
         relay_.reload();
@@ -110,11 +112,18 @@ std::string Link::trouble() const {
 }
 
 void Link::failed(const bus::Problem& problem) {
+    if (problem.code == kNoStream)
+        return close("there is no stream SAGA on this broker: make it with `saga bootstrap`");
     judging_ = false;
     next_judgement_ = now_ + core::kPublishPause;
-    trouble_ = problem.code == kNoStream
-                   ? "there is no stream SAGA on this broker: make it with `saga bootstrap`"
-                   : problem.text;
+    trouble_ = problem.text;
+}
+
+/// Until the stream is as it must be: it is looked at again and again.
+void Link::close(std::string why) {
+    start_over(now_);
+    relay_.hold(true);
+    trouble_ = std::move(why);
 }
 
 // ---- is it the stream that we have read? --------------------------------------------------------
@@ -132,13 +141,11 @@ void Link::judged(const bus::StreamInfo& info) {
     trouble_.clear();
     confirmed_ = false;
     const std::vector<std::string> faults = bus::stream_faults(info.config);
-    if (!faults.empty()) {
-        refusal_ = fmt::format(
-            "the stream SAGA does not keep what this service relies on ({}): "
-            "mend it with `saga bootstrap`, or see `saga doctor`",
-            fmt::join(faults, "; "));
-        return;
-    }
+    if (!faults.empty())
+        return close(
+            fmt::format("the stream SAGA does not keep what this service relies on ({}): "
+                        "mend it with `saga bootstrap`, or see `saga doctor`",
+                        fmt::join(faults, "; ")));
     below_ = 0;
     if (store_.cursor.position().created == core::StoreTime{}) return never_read();
     switch (core::judge(info.state, store_.cursor.position())) {
@@ -242,8 +249,7 @@ void Link::go_back_to(std::uint64_t seq) {
                             stream_.state.deleted);
     store_.outbox.unsettle_above(seq);
     store_.db().commit();
-    in_.messages.clear();
-    in_.read_to = 0;
+    in_.forget_messages();
     relay_.reload();
     ++rewinds_;
     state_ = LinkState::judging;

@@ -70,6 +70,7 @@ class Link {
     void backfill_more(Time time);
     void read();
     void failed(const bus::Problem& problem);
+    void close(std::string why);
 
     bus::Bus& bus_;
     store::Store& store_;
@@ -88,7 +89,7 @@ class Link {
     bool judging_ = false, first_ = true, never_read_ = false, confirmed_ = false;
     std::string suspicion_;    // seen once: looked at again before anything is rewound
     std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
-    std::uint64_t recorded_ = 0, rewinds_ = 0;
+    std::uint64_t recorded_ = 0, rewinds_ = 0, reopened_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;
     std::string trouble_;

@@ -57,6 +57,7 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
       ownership_(bus, {.name = options_.name,
                        .instance = options_.instance,
                        .db_id = id_of(store, random),
+                       .key = key.fingerprint().text(),
                        .epoch = store.meta.number(store::Meta::kEpoch),
                        .where = options_.where,
                        .rebuild = options_.rebuild}),
@@ -78,10 +79,10 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
 
 bus::Steady Node::turn() {
     now_ = clock_.steady();
-    bus_.poll(*this, now_);
-    if (!denied_.empty()) throw Error(denied_);
-    if (link_.refusal()) throw Error(*link_.refusal());
     try {
+        bus_.poll(*this, now_);
+        if (!denied_.empty()) throw Error(denied_);
+        if (link_.refusal()) throw Error(*link_.refusal());
         if (now_ >= full_until_) {
             link_.tick(now_, timeline_.now());
             listen();
@@ -266,7 +267,7 @@ void Node::drain() {
     draining_ = true;
     bus_.unlisten();
     reader_.close();
-    in_.messages.clear();
+    in_.forget_messages();
 }
 
 bool Node::drained() const {

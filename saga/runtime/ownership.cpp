@@ -14,14 +14,14 @@ constexpr int kWrongRevision = 10071;  // JetStream: "wrong last sequence"
 const std::string kBucket(core::kOwners);
 
 struct Owner {
-    std::string instance, db_id, where;
+    std::string instance, db_id, key, where;
     std::int64_t epoch = 0;
 };
 Owner owner_in(const std::string& value) {
     const auto json = nlohmann::json::parse(value, nullptr, false);
     if (!json.is_object()) return {};
-    return {json.value("instance", ""), json.value("database", ""), json.value("where", ""),
-            json.value("epoch", std::int64_t{0})};
+    return {json.value("instance", ""), json.value("database", ""), json.value("key", ""),
+            json.value("where", ""), json.value("epoch", std::int64_t{0})};
 }
 
 }  // namespace
@@ -68,6 +68,13 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
             self_.name, owner.where);
         return;
     }
+    if (!owner.key.empty() && owner.key != self_.key) {
+        refusal_ = fmt::format(
+            "the ids of {} were made with another key so far (last by {}): bring its key file back "
+            "from the backup; with this one every event would get another id",
+            self_.name, owner.where);
+        return;
+    }
     if (owner.instance.empty())
         return claim(entry->revision, std::max(owner.epoch, self_.epoch) + 1);
     ask_the_owner(*entry, owner.instance);
@@ -108,9 +115,18 @@ void Ownership::claim(std::uint64_t revision, std::int64_t epoch) {
 }
 
 void Ownership::failed(const bus::Problem& problem) {
+    const bool silent =
+        problem.trouble == bus::Trouble::timeout || problem.trouble == bus::Trouble::no_responders;
     asking_ = false;
-    trouble_ =
-        problem.code == kWrongRevision ? "another instance claims the name just now" : problem.text;
+    if (silent)
+        trouble_ = fmt::format(
+            "the bucket {} does not answer: the nats-server needs JetStream (-js), and its streams "
+            "are made with `saga bootstrap`",
+            kBucket);
+    else if (problem.code == kWrongRevision)
+        trouble_ = "another instance claims the name just now";
+    else
+        trouble_ = problem.text;
     next_ = asked_ + core::kPublishPause;
 }
 
@@ -126,6 +142,7 @@ void Ownership::release() {
 std::string Ownership::record(const std::string& instance, std::int64_t epoch) const {
     return nlohmann::ordered_json{{"instance", instance},
                                   {"database", self_.db_id},
+                                  {"key", self_.key},
                                   {"epoch", epoch},
                                   {"where", self_.where},
                                   {"lease_seconds", core::kLease.count()}}

@@ -14,6 +14,7 @@ class Ownership {
         std::string name;      ///< of the service, with its shard
         std::string instance;  ///< this process's nonce
         std::string db_id;     ///< of its file
+        std::string key;       ///< the fingerprint of its ids' key
         std::int64_t epoch = 0;
         std::string where;     ///< host and process, for the operator who reads the entry
         bool rebuild = false;  ///< another file may take over the name
@@ -55,7 +56,7 @@ class Ownership {
     std::optional<bus::Steady> since_;
     bus::Steady asked_{}, next_{};
     std::optional<std::string> refusal_;
-    std::string trouble_ = "not asked yet";
+    std::string trouble_ = "no answer yet";
     std::optional<std::pair<bus::StoreTime, bus::Steady>> time_;
 };
 

@@ -15,6 +15,7 @@ void Reader::open(std::uint64_t from, std::vector<std::string> filters, bus::Ste
 void Reader::close() {
     ++generation_;
     state_ = State::closed;
+    read_to_ = 0;  // what was read and not taken was not read
     ready_.clear();
     pulls_.clear();
 }

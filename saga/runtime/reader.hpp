@@ -32,6 +32,7 @@ class Reader {
     std::deque<bus::StoredMessage> take() { return std::exchange(ready_, {}); }
     /// Tells how many messages wait elsewhere, so that the reader does not run ahead.
     void set_waiting(std::size_t waiting) { waiting_ = waiting; }
+    bool has_ready() const { return !ready_.empty(); }  ///< There is something to take.
     /// All up to here was read, or passed over because no filter takes it.
     std::uint64_t read_to() const { return read_to_; }
     /// Nothing that matches was waiting when the broker last said something.

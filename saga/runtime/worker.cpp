@@ -121,8 +121,7 @@ Committed Worker::commit_one_by_one(Inbound& in) {
     }
     std::ranges::move(executor_.take_published(), std::back_inserter(all.published));
     std::ranges::move(std::exchange(replies_, {}), std::back_inserter(all.replies));
-    if (careful_ > 0 && in.messages.empty() && in.read_to > store_.cursor.position().seq)
-        commit_all({}, in);
+    if (careful_ > 0) commit_all({}, in);  // the cursor and stored letters are no items
     return all;
 }
 

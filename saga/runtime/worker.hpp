@@ -52,6 +52,12 @@ struct Inbound {
     std::uint64_t read_to = 0;
     /// Dead letters that the broker has: (seq in the outbox, sequence in SAGA_DLQ).
     std::vector<std::pair<std::int64_t, std::uint64_t>> stored_letters;
+
+    /// What was read and not handled will be read again: the cursor must not pass it.
+    void forget_messages() {
+        messages.clear();
+        read_to = 0;
+    }
 };
 
 /// What a committed round leaves to be done.

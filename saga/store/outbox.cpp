@@ -18,7 +18,7 @@ OutboxRow outbox_row(const Rows& rows) {
 Outbox::Outbox(const Database& db)
     : insert_(db,
               "INSERT INTO outbox (seq, event_id, saga, subject, envelope, at, stream_seq) "
-              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (event_id) DO NOTHING"),
       find_(db, "SELECT seq FROM outbox WHERE event_id = ?1"),
       settle_(db, "UPDATE outbox SET stream_seq = ?2 WHERE seq = ?1 AND stream_seq IS NULL"),
       unsettle_(db, "UPDATE outbox SET stream_seq = NULL WHERE stream_seq > ?1"),
@@ -33,9 +33,11 @@ Outbox::Outbox(const Database& db)
     reload();
 }
 
-void Outbox::insert(const OutboxRow& row, Time at, std::optional<std::uint64_t> settled_at) {
-    insert_.exec(next_seq_, row.id, row.saga, row.subject, row.envelope, at, settled_at);
-    ++next_seq_;
+bool Outbox::insert(const OutboxRow& row, Time at, std::optional<std::uint64_t> settled_at) {
+    const bool fresh =
+        insert_.exec(next_seq_, row.id, row.saga, row.subject, row.envelope, at, settled_at) > 0;
+    if (fresh) ++next_seq_;
+    return fresh;
 }
 
 void Outbox::reload() {

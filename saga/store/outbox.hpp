@@ -25,7 +25,8 @@ class Outbox {
     /// The seq that the next insert will get: it stands in the envelope.
     std::int64_t next_seq() const { return next_seq_; }
     /// `settled_at`: it stands in the stream already, at that sequence.
-    void insert(const OutboxRow& row, Time at, std::optional<std::uint64_t> settled_at);
+    /// False: the same work has published it before, and it stands as it was.
+    bool insert(const OutboxRow& row, Time at, std::optional<std::uint64_t> settled_at);
     /// After a rollback: seqs that were never committed are given again.
     void reload();
 

@@ -15,6 +15,7 @@ Instance::Instance(Service service, std::string folder, std::string url, Options
     runtime::bind_key(*store_, *key_, base + ".key");
     bus::Address address;
     address.url = std::move(url);
+    address.user = address.password = options_.user;
     const std::string nonce = fmt::format("{:016x}{:016x}", random_.next(), random_.next());
     bus_ = std::make_unique<bus::NatsBus>(address, contract.service, nonce);
     runtime::Ask ask = options_.ask;
@@ -62,6 +63,7 @@ void Instance::kill() {
 }
 
 std::int64_t Instance::value(std::string_view select) {
+    if (!store_) throw Error("it does not run any more: " + failure_);
     store::Statement statement(store_->db(), select);
     return store::number(statement);
 }

@@ -22,6 +22,8 @@ class ShiftedClock final : public runtime::Clock {
     Time now() override { return system_.now() + shift_; }
     Steady steady() override { return system_.steady() + ahead_; }
     void jump(std::chrono::seconds by) { shift_ += by; }
+    /// As if so much time had passed here; connections look dead after it, and are made anew.
+    void advance(std::chrono::seconds by) { ahead_ += by; }
 
   private:
     runtime::SystemClock system_;
@@ -51,6 +53,7 @@ class Instance {
         runtime::Worker::Options worker{};
         runtime::Pruner::Horizons horizons{};
         runtime::Ask ask = {};  ///< what calls are answered; empty: nobody answers
+        std::string user = {};  ///< of the broker; its password is the same
     };
     /// On `folder`/<service>.db and .key.
     Instance(Service service, std::string folder, std::string url, Options options);
@@ -61,8 +64,10 @@ class Instance {
     void turn();  ///< One round; does not wait.
     void stop();  ///< Drains, and ends cleanly.
     void kill();  ///< As if by -9: nothing is said to anybody.
+    bool running() const { return node_ != nullptr; }
     bool ready() const { return node_ && node_->ready(); }
     runtime::Node& node() { return *node_; }
+    ShiftedClock& clock() { return clock_; }
     store::Store& store() { return *store_; }
     /// What ended it, if something did.
     const std::string& failure() const { return failure_; }

@@ -1,131 +1,16 @@
 // The engine's promises, with services of a small landscape on real nats-servers.
-#include "tests/landscape/landscape.hpp"
-
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
 
-#include "saga/bus/nats_client.hpp"
-#include "saga/runtime/stream_view.hpp"
-#include "tests/integration/instance.hpp"
+#include "tests/integration/stage.hpp"
 
 using namespace saga;
 using namespace saga::testing;
-using namespace std::chrono_literals;
-
-namespace {
-
-bus::Address address_of(const Broker& broker) {
-    bus::Address address;
-    address.url = broker.url();
-    return address;
-}
-
-/// Asks asker for a ticket, from a connection of its own; turns everybody until it answers.
-std::string ask(const Broker& broker, const std::vector<Instance*>& all, const std::string& ticket,
-                int amount) {
-    bus::NatsBus client(address_of(broker), "asker", "0123456789abcdef");  // whom asker answers
-    struct Nothing final : bus::Listener {
-        void connected(const bus::Server&) override { up = true; }
-        void disconnected(std::string_view) override {}
-        void denied(std::string_view) override {}
-        void delivered(bus::StoredMessage, std::uint64_t, std::uint64_t) override {}
-        void heartbeat(std::uint64_t, std::uint64_t) override {}
-        void pull_ended(std::uint64_t) override {}
-        void consumer_lost(std::string_view) override {}
-        void acked(bus::Channel, std::uint64_t, const bus::PubAck&) override {}
-        void refused(bus::Channel, const bus::Problem&) override {}
-        void requested(bus::Request) override {}
-        bool up = false;
-    } ears;
-    const auto body = detail::pack(test::Ask{.ticket = ticket, .amount = amount});
-    const std::string text(reinterpret_cast<const char*>(body.data()), body.size());
-    std::string answer;
-    bool asked = false;
-    drive(all, [&] {
-        client.poll(ears, std::chrono::steady_clock::now());
-        // As clients do: until it is a yes or a no.
-        if (ears.up && !std::exchange(asked, true))
-            client.ask("saga-ctl.asker.ask", text, 1s, [&](bus::Result<std::string> result) {
-                const auto* said = std::get_if<std::string>(&result);
-                asked = said != nullptr && said->find("unavailable") == std::string::npos;
-                if (asked) answer = *said;
-            });
-        client.flush();
-        return !answer.empty();
-    });
-    return answer;
-}
-
-/// The last words in the stream: event name by saga.
-std::map<std::string, std::string> ends(const Broker& broker) {
-    std::map<std::string, std::string> words;
-    runtime::StreamView view(address_of(broker));
-    view.read({.filter = "saga.*.ended.>"}, [&](const core::Message& message) {
-        const core::Envelope& e = message.envelope();
-        const auto [at, fresh] = words.emplace(e.saga, detail::split_type(e.type).name);
-        CHECK((fresh || at->second == detail::split_type(e.type).name));
-        return true;
-    });
-    return words;
-}
-
-std::int64_t ended(Instance& asker) {
-    return asker.value("SELECT count(*) FROM sagas WHERE ended_by != ''");
-}
-
-/// asker, granter and auditor on one broker.
-struct Landscape {
-    explicit Landscape(const std::string& binary) : broker(binary) {
-        broker.bootstrap();
-        start();
-        REQUIRE(drive(all(), [&] { return ready(); }));
-    }
-    void start() {
-        asking.emplace(asker(), folder.path(), broker.url());
-        granting.emplace(granter(), folder.path(), broker.url());
-        auditing.emplace(auditor(), folder.path(), broker.url());
-    }
-    std::vector<Instance*> all() { return {&*asking, &*granting, &*auditing}; }
-    bool ready() { return asking->ready() && granting->ready() && auditing->ready(); }
-    bool drive_all(const std::function<bool()>& met) {
-        if (drive(all(), met)) return true;
-        for (Instance* each : all()) MESSAGE(each->state());
-        return false;
-    }
-    std::string ask(const std::string& ticket, int amount) {
-        return ::ask(broker, all(), ticket, amount);
-    }
-    /// Nothing is on its way any more: every outbox is read back, every saga at its end.
-    bool at_rest() {
-        bool rest = true;
-        for (Instance* instance : all())
-            rest = rest && instance->ready() &&
-                   instance->value("SELECT count(*) FROM outbox WHERE stream_seq IS NULL") == 0 &&
-                   instance->value("SELECT count(*) FROM parked") == 0;
-        return rest && ended(*asking) == asking->value("SELECT count(*) FROM sagas");
-    }
-
-    Broker broker;
-    TempFolder folder;
-    std::optional<Instance> asking, granting, auditing;
-};
-
-template <class Test>
-void on_each_server(Test test) {
-    for (const std::string& binary : servers()) {
-        CAPTURE(binary);
-        Landscape landscape(binary);
-        test(landscape);
-    }
-}
-
-}  // namespace
 
 TEST_CASE("landscape: sagas complete, are denied, and are undone") {
-    on_each_server([](Landscape& l) {
+    on_each_landscape([](Landscape& l) {
         CHECK(l.ask("good", 50).find("accepted") != std::string::npos);
         CHECK(l.ask("unlucky", 13).find("accepted") != std::string::npos);
         CHECK(l.ask("greedy", 90).find("accepted") != std::string::npos);
@@ -141,7 +26,7 @@ TEST_CASE("landscape: sagas complete, are denied, and are undone") {
 }
 
 TEST_CASE("landscape: a command has a memory, also after a restart") {
-    on_each_server([](Landscape& l) {
+    on_each_landscape([](Landscape& l) {
         const std::string first = l.ask("t1", 5);
         CHECK(l.ask("t1", 5) == first);
         CHECK(l.ask("t1", 6).find("conflict") != std::string::npos);
@@ -156,7 +41,7 @@ TEST_CASE("landscape: a command has a memory, also after a restart") {
 }
 
 TEST_CASE("landscape: every service may die at any moment") {
-    on_each_server([](Landscape& l) {
+    on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 30; ++i) {
             l.ask(fmt::format("t{}", i), i % 5 == 0 ? 13 : 1);
             auto& victim = i % 3 == 0 ? l.asking : i % 3 == 1 ? l.granting : l.auditing;
@@ -174,7 +59,7 @@ TEST_CASE("landscape: every service may die at any moment") {
 }
 
 TEST_CASE("landscape: the broker may be killed at any moment") {
-    on_each_server([](Landscape& l) {
+    on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 5; ++i) {
             for (int k = 0; k < 5; ++k) l.ask(fmt::format("t{}-{}", i, k), 1);
             l.broker.kill();
@@ -188,7 +73,7 @@ TEST_CASE("landscape: the broker may be killed at any moment") {
 }
 
 TEST_CASE("landscape: the broker's whole store may be wiped") {
-    on_each_server([](Landscape& l) {
+    on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 10; ++i) l.ask(fmt::format("before{}", i), 1);
         l.broker.kill();
         l.broker.wipe();
@@ -205,7 +90,7 @@ TEST_CASE("landscape: the broker's whole store may be wiped") {
 }
 
 TEST_CASE("landscape: the broker may go back, and grow past us with other messages") {
-    on_each_server([](Landscape& l) {
+    on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 5; ++i) l.ask(fmt::format("old{}", i), 1);
         REQUIRE(l.drive_all([&] { return l.at_rest(); }));
         l.broker.kill();

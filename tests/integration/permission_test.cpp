@@ -1,0 +1,70 @@
+// A user without the rights that a service needs: it says which, and stops instead of spinning.
+#include <fmt/format.h>
+
+#include "tests/integration/stage.hpp"
+
+using namespace saga;
+using namespace saga::testing;
+
+namespace {
+
+/// Two users: "admin" may everything; "asker" all but what is denied.
+std::string users(const std::string& publish, const std::string& subscribe) {
+    return fmt::format(
+        "accounts {{ A {{ jetstream: enabled, users: [ {{ user: admin, password: admin }},\n"
+        "{{ user: asker, password: asker, permissions: {{ publish: {{ deny: [{}] }}, "
+        "subscribe: {{ deny: [{}] }} }} }} ] }} }}\nno_auth_user: admin\n",
+        publish, subscribe);
+}
+
+/// Runs asker without these rights until it ends; what it said.
+std::string without(const std::string& binary, const std::string& publish,
+                    const std::string& subscribe = "\"nothing.at.all\"") {
+    Broker broker(binary, users(publish, subscribe));
+    broker.bootstrap();
+    TempFolder folder;
+    Instance asking(asker(), folder.path(), broker.url(), {.user = "asker"});
+    const bool ended = drive({&asking}, [&] {
+        if (asking.ready()) ask(broker, {&asking}, "t", 1);
+        return !asking.running();
+    });
+    CHECK_MESSAGE(ended, asking.state());
+    return asking.failure();
+}
+
+}  // namespace
+
+TEST_CASE("permission: what the broker forbids ends the service, and it says what") {
+    on_each_server([](const std::string& binary) {
+        const auto names = [](const std::string& said, std::string_view what) {
+            CHECK_MESSAGE(said.find("does not permit what asker needs") != std::string::npos, said);
+            CHECK_MESSAGE(said.find(what) != std::string::npos, said);
+        };
+        names(without(binary, "\"saga.asker.>\""), "saga.asker.done.Asked.");
+        names(without(binary, "\"$JS.API.CONSUMER.>\""), "$JS.API.CONSUMER.");
+        names(without(binary, "\"$JS.API.STREAM.INFO.SAGA\""), "$JS.API.STREAM.INFO.SAGA");
+        names(without(binary, "\"$KV.SAGA_OWNERS.>\""), "$KV.SAGA_OWNERS.asker");
+        names(without(binary, "\"x\"", "\"saga-ctl.>\""), "saga-ctl.asker.");
+        names(without(binary, "\"x\"", "\"_SAGA.>\""), "_SAGA.asker.");
+    });
+}
+
+TEST_CASE("permission: a wrong password is said, tried again with pauses, and mended outside") {
+    on_each_server([](const std::string& binary) {
+        Broker broker(binary, users("\"x\"", "\"x\""));
+        broker.bootstrap();
+        TempFolder folder;
+        Instance asking(asker(), folder.path(), broker.url(), {.user = "nobody"});
+        REQUIRE(drive({&asking},
+                      [&] { return asking.state().find("uthorization") != std::string::npos; }));
+        const auto began = std::chrono::steady_clock::now();
+        int turns = 0;
+        REQUIRE(drive({&asking}, [&] {
+            const auto next = asking.node().turn();
+            turns += next <= std::chrono::steady_clock::now();
+            return std::chrono::steady_clock::now() - began > 1s;
+        }));
+        CHECK(turns < 20);
+        CHECK(asking.running());
+    });
+}
