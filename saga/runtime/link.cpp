@@ -144,7 +144,7 @@ void Link::judged(const bus::StreamInfo& info) {
     if (!faults.empty())
         return close(
             fmt::format("the stream SAGA does not keep what this service relies on ({}): "
-                        "mend it with `saga bootstrap`, or see `saga doctor`",
+                        "mend it with `saga bootstrap --mend`, or see `saga doctor`",
                         fmt::join(faults, "; ")));
     below_ = 0;
     if (store_.cursor.position().created == core::StoreTime{}) return never_read();

@@ -14,6 +14,9 @@ namespace {
 constexpr auto kIdleMove = std::chrono::seconds(1);  // an idle cursor is written so often
 constexpr auto kPruneEvery = std::chrono::seconds(10);
 constexpr auto kDiskPause = std::chrono::seconds(1);
+/// Between two turns, at most. A turn that comes as late again was kept from running: before
+/// anybody who asked then can take silence for an end.
+constexpr auto kBeat = core::kOwnerAnswers / 2;
 
 std::string number_id(Random& random) {
     EventId id;
@@ -79,6 +82,8 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
 
 bus::Steady Node::turn() {
     now_ = clock_.steady();
+    // Whoever asked for us while we were paused had no answer, and may have taken over.
+    if (now_ - kBeat >= expected_) ownership_.doubt(now_);
     try {
         bus_.poll(*this, now_);
         if (!denied_.empty()) throw Error(denied_);
@@ -97,16 +102,19 @@ bus::Steady Node::turn() {
         disk_ = full.what();
         full_until_ = now_ + kDiskPause;
     }
-    relay_.pump(now_);
+    if (ownership_.holds(now_)) relay_.pump(now_);
     start_calls();
     introduce();
     bus_.flush();
-    return next_turn();
+    return expected_ = std::min(next_turn(), now_ + kBeat);
 }
 
-/// Only the owner of the name acts; while the broker is away it works on with what it has.
+/// Only the owner of the name acts; while the broker is away it works on with what it has: nobody
+/// hears of it before the name was looked at again.
 bool Node::may_act() const {
-    return ownership_.held_once() && link_.began() && !link_.refusal();
+    const bool owner =
+        link_.state() == LinkState::down ? ownership_.held_once() : ownership_.holds(now_);
+    return owner && link_.began() && !link_.refusal();
 }
 
 void Node::gather() {
@@ -247,7 +255,8 @@ bus::Steady Node::steady_of(Time due) const {
 bus::Steady Node::next_turn() const {
     if (now_ < full_until_) return full_until_;
     if (more_) return now_;
-    bus::Steady next = std::min(link_.next_tick(), relay_.next_pump());
+    bus::Steady next = link_.next_tick();
+    if (ownership_.holds(now_)) next = std::min(next, relay_.next_pump());
     if (!may_act()) return next;
     next = std::min(next, next_prune_);
     if (next_retry_) next = std::min(next, steady_of(*next_retry_));
@@ -288,6 +297,8 @@ std::string Node::trouble() const {
     if (!disk_.empty()) return "its disk is full: " + disk_;
     if (const std::string down = bus_.trouble(); !down.empty()) return down;
     if (!ownership_.held_once()) return "it does not own its name yet: " + ownership_.trouble();
+    if (!ownership_.holds(now_))
+        return "whether it still owns its name is not known: " + ownership_.trouble();
     if (!link_.reading()) return "it is not reading: " + link_.trouble();
     if (worker_.catching_up()) return "it is catching up with what the stream knows of it";
     return {};

@@ -88,7 +88,7 @@ class Node final : public bus::Listener {
     Desk desk_;
     Pruner pruner_;
 
-    bus::Steady now_{};
+    bus::Steady now_{}, expected_ = bus::Steady::max();  // when the next turn is due
     bool draining_ = false, more_ = false, probing_ = false, introduced_ = false,
          listening_ = false;
     std::optional<Time> next_retry_, next_timer_, next_call_;

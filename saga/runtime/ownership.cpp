@@ -38,7 +38,13 @@ void Ownership::assert_it(bus::Steady now) {
 }
 
 bool Ownership::holds(bus::Steady now) const {
-    return since_ && !refusal_ && now - *since_ < core::kLease;
+    return since_ && !doubted_ && !refusal_ && now - *since_ < core::kLease;
+}
+
+void Ownership::doubt(bus::Steady now) {
+    if (!since_) return;
+    doubted_ = next_ = now;
+    trouble_ = "this process was paused, and looks again";
 }
 
 bus::Steady Ownership::next_look() const {
@@ -49,9 +55,14 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
     if (!entry) return claim(0, self_.epoch + 1);
     const Owner owner = owner_in(entry->value);
     if (owner.instance == self_.instance) {
+        asking_ = false;
+        if (doubted_ && asked_ < *doubted_) {  // an answer from before the pause
+            next_ = asked_;
+            return;
+        }
+        doubted_.reset();
         revision_ = entry->revision;
         since_ = asked_;
-        asking_ = false;
         trouble_.clear();
         if (std::exchange(time_wanted_, false)) time_.emplace(entry->stored_at, asked_);
         return;
@@ -140,12 +151,9 @@ void Ownership::release() {
 }
 
 std::string Ownership::record(const std::string& instance, std::int64_t epoch) const {
-    return nlohmann::ordered_json{{"instance", instance},
-                                  {"database", self_.db_id},
-                                  {"key", self_.key},
-                                  {"epoch", epoch},
-                                  {"where", self_.where},
-                                  {"lease_seconds", core::kLease.count()}}
+    return nlohmann::ordered_json{{"instance", instance}, {"database", self_.db_id},
+                                  {"key", self_.key},     {"epoch", epoch},
+                                  {"where", self_.where}, {"lease_seconds", core::kLease.count()}}
         .dump();
 }
 

@@ -24,6 +24,9 @@ class Ownership {
     /// On each new connection, and every so often: is the name still ours?
     void assert_it(bus::Steady now);
     void disconnected() { asking_ = false; }
+    /// This process was paused: somebody else may have taken over meanwhile. Not ours until a look
+    /// that begins from here on says so.
+    void doubt(bus::Steady now);
 
     /// It was ours when last looked at, no longer than a lease ago.
     bool holds(bus::Steady now) const;
@@ -53,7 +56,7 @@ class Ownership {
     Self self_;
     bool asking_ = false, time_wanted_ = true;
     std::uint64_t revision_ = 0;
-    std::optional<bus::Steady> since_;
+    std::optional<bus::Steady> since_, doubted_;
     bus::Steady asked_{}, next_{};
     std::optional<std::string> refusal_;
     std::string trouble_ = "no answer yet";

@@ -93,6 +93,27 @@ TEST_CASE("ownership: whoever was silent and finds another one there stops") {
     });
 }
 
+TEST_CASE("ownership: whoever was paused looks before it answers") {
+    on_each_landscape([](Landscape& l) {
+        TempFolder elsewhere;
+        l.asking->store().db().backup_to(elsewhere / "asker.db");
+        fs::copy_file(l.folder / "asker.key", elsewhere / "asker.key");
+        Instance copy(asker(), elsewhere.path(), l.broker.url());  // the original hangs
+        const std::vector<Instance*> others{&copy, &*l.granting, &*l.auditing};
+        REQUIRE(drive(others, [&] { return copy.ready(); }));
+        ask(l.broker, others, "t", 1);  // the request waits in the original's socket, too
+        REQUIRE(drive(others, [&] { return ended(copy) == 1; }));
+        std::vector<Instance*> all = others;
+        all.push_back(&*l.asking);
+        l.asking->clock().advance(3s);
+        REQUIRE(drive(all, [&] { return !l.asking->running(); }));
+        CHECK_MESSAGE(l.asking->failure().find("has taken over") != std::string::npos,
+                      l.asking->failure());
+        REQUIRE(drive(others, [&] { return copy.ready(); }));
+        CHECK(count_stream(l.broker).names.at("Asked") == 1);
+    });
+}
+
 TEST_CASE("ownership: another database does not take over a name") {
     on_each_landscape([](Landscape& l) {
         l.granting->stop();

@@ -53,13 +53,16 @@ void open_with(Ledger& ledger, std::int64_t cents) {
 /// Money is where it was, or came back: of nobody more, of nobody less.
 bool conserved(const Ledger& ledger) {
     const BankBooks books = ledger.books({});
-    std::int64_t charged = 0, refunded = 0, refunds = 0;
+    __extension__ using Sum = __int128;  // of balances that are each as large as can be
+    Sum charged = 0, refunded = 0;
+    std::int64_t refunds = 0;
     for (const BankCharge& one : books.page) {
         charged += one.amount_cents;
         refunded += one.refunded_cents;
         refunds += one.refunded_cents == 0 ? 0 : 1;
     }
-    return books.credit_cents == books.balance_cents + books.charged_cents - books.refunded_cents &&
+    return books.credit_cents ==
+               Sum{books.balance_cents} + books.charged_cents - books.refunded_cents &&
            charged == books.charged_cents && refunded == books.refunded_cents &&
            refunds == books.refunds && books.page.size() == static_cast<std::size_t>(books.charges);
 }
