@@ -181,4 +181,9 @@ Headers headers_of(const Envelope& envelope) {
     return headers;
 }
 
+std::string subject_of(const Envelope& envelope) {
+    return event_subject(envelope.source, envelope.kind, detail::split_type(envelope.type).name,
+                         envelope.saga, false);
+}
+
 }  // namespace saga::core

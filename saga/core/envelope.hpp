@@ -47,6 +47,9 @@ std::variant<Envelope, Unreadable> decode(Bytes bytes);
 /// an event is published by its type's owner. Empty when all is well.
 std::optional<std::string> spoofed(std::string_view subject, const Envelope& envelope);
 
+/// Under which it may be published, again too.
+std::string subject_of(const Envelope& envelope);
+
 /// The CloudEvents headers of an event, in the order in which they are sent.
 using Headers = std::vector<std::pair<std::string, std::string>>;
 Headers headers_of(const Envelope& envelope);

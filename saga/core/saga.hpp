@@ -28,6 +28,7 @@ struct StepRow {
     StepState state = StepState::done;
     std::uint32_t nth = 0;  ///< undos go through a saga's steps from the highest down
     bool forward = true;    ///< false: a cleanup step
+    bool kept = false;      ///< stored for it: what an undo or a timer of its build would be given
 };
 
 /// A half of a join that came first, or what a call was asked for.

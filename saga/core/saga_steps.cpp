@@ -18,7 +18,8 @@ const detail::StepCode* find_step(const detail::Contract& contract, std::string_
 
 bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row) {
     const detail::StepCode* step = find_step(contract, row.step);
-    if (step == nullptr || step->fate != detail::Fate::undo) return false;
+    if (step == nullptr) return row.kept;  // of another build: it may have had one
+    if (step->fate != detail::Fate::undo) return false;
     const auto& on = step->undone_on;
     const auto names = [&](detail::Type type) {
         const auto& failures = state.row.failures;
@@ -214,17 +215,19 @@ void Saga::undo_all() {
 }
 
 void Saga::undo(StepRow row, ParkedRow waiting) {
-    const detail::StepCode& step = *step_of(row.step);
+    const detail::StepCode* step = step_of(row.step);
     waiting.what = Waits::undo;
     waiting.step = row.step;
     waiting.run = row.run;
     waiting.forward = false;
-    if (facts_.careful && waiting.position == 0) {
-        row.state = StepState::undoing;
+    if (step == nullptr || (facts_.careful && waiting.position == 0)) {
+        row.state = step == nullptr ? StepState::undo_failed : StepState::undoing;
         put(row);
+        if (step == nullptr) waiting.state = Parking::dead;
+        if (step == nullptr) return park(waiting, nullptr, "this build has no step " + row.step);
         return park(waiting, nullptr, "the last stop was unclean: one undo at a time", true);
     }
-    settle_undo(step, row, host_.undo(step, row), waiting);
+    settle_undo(*step, row, host_.undo(*step, row), waiting);
 }
 
 void Saga::settle_undo(const detail::StepCode& step, StepRow row, const Attempt& attempt,

@@ -115,6 +115,8 @@ Attempt Executor::react(const detail::ReactionCode& reaction, const core::Messag
 Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row, core::Part part,
                          Bytes answer) {
     const bool forward = part == core::Part::step;
+    if (!forward)
+        if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = forward ? given_to_answer(step, row) : given_to_follow_up(step, row);
     const detail::Code& code = forward ? step.code : step.undo;
     answer_.assign(answer.begin(), answer.end());
@@ -125,6 +127,7 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
 }
 
 Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
+    if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = given_to_follow_up(step, row);
     if (catching_up_)
         if (const auto record = record_of(id_of(step.name, core::Role::undo, 0, row.run)))
@@ -134,6 +137,7 @@ Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
 }
 
 Attempt Executor::fire(const detail::StepCode& step, const core::StepRow& row, std::uint32_t nth) {
+    if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = given_to_follow_up(step, row);
     return run_code(step.expects[nth].ask, May::not_lock, given);
 }
@@ -236,27 +240,6 @@ Given Executor::given_to_answer(const detail::StepCode& step, const core::StepRo
     return given;
 }
 
-/// What the step returned; of one that returns nothing, what started it.
-Given Executor::given_to_follow_up(const detail::StepCode& step, const core::StepRow& row) {
-    const auto success = std::find_if(step.emits.begin(), step.emits.end(),
-                                      [](const auto& each) { return each.kind != Kind::failed; });
-    std::vector<std::byte> result = store_.journal.result(state_->row.key, row);
-    Given given;
-    const auto add = [&](detail::Type type, Bytes payload) {
-        given.events.push_back({row.event, type->full, state_->row.id, contract_.service,
-                                Kind::done, origin_.time, payload});
-    };
-    if (success != step.emits.end()) {
-        add(success->type, given.bytes.emplace_back(std::move(result)));
-    } else {
-        given.unpack(result);
-        SAGA_ASSERT(given.bytes.size() == step.starts_on.size());
-        for (std::size_t i = 0; i < given.bytes.size(); ++i) add(step.starts_on[i], given.bytes[i]);
-    }
-    answer_.clear();
-    return given;
-}
-
 // ---- what is published --------------------------------------------------------------------------
 
 void Executor::publish(const core::Publication& publication) {
@@ -302,6 +285,8 @@ void Executor::write_event(const Out& out, const detail::Emitted& event) {
     const std::string& saga = state_->row.id;
     store::OutboxRow row{
         .seq = seq, .id = out.id, .saga = state_->row.key, .subject = {}, .envelope = {}};
+    row.subject = core::event_subject(contract_.service, out.kind, event.type->name, saga,
+                                      options_.saga_in_subject);
     if (catching_up_) {
         if (auto recorded = store_.recorded.find(out.id)) {
             row.envelope = std::move(recorded->envelope);
@@ -311,8 +296,6 @@ void Executor::write_event(const Out& out, const detail::Emitted& event) {
     }
     std::vector<std::byte> sealed;
     if (!out.sealed.empty()) sealed = key_.seal(out.id, out.sealed);
-    row.subject = core::event_subject(contract_.service, out.kind, event.type->name, saga,
-                                      options_.saga_in_subject);
     row.envelope = core::encode({
         .id = out.id,
         .type = event.type->full,

@@ -109,6 +109,7 @@ class Executor final : public core::Host {
 
     Given given_to(const detail::StepCode& step, const core::Message& trigger);
     Given given_to_answer(const detail::StepCode& step, const core::StepRow& row);
+    std::optional<std::string> foreign(const detail::StepCode& step, const core::StepRow& row);
     Given given_to_follow_up(const detail::StepCode& step, const core::StepRow& row);
 
     struct Out {

@@ -186,4 +186,56 @@ void Executor::dead_message(std::string_view subject, Bytes message, std::uint64
     notice({}, why, 0, false, nullptr, subject, message, stream_seq);
 }
 
+// ---- what an undo and a timer are given ---------------------------------------------------------
+
+namespace {
+/// What a step's undo and its timers are given; null: what started the step.
+const detail::EventType* kept_of(const detail::StepCode& step) {
+    for (const detail::Emits& each : step.emits)
+        if (each.kind != Kind::failed) return each.type;
+    return nullptr;
+}
+bool sound(const detail::EventType& type, Bytes payload) {
+    return type.verify == nullptr || type.verify(payload);
+}
+}  // namespace
+
+/// Why this build must not read what an earlier one kept of the step, if it must not.
+std::optional<std::string> Executor::foreign(const detail::StepCode& step,
+                                             const core::StepRow& row) {
+    const auto [outcome, result] = store_.journal.kept(state_->row.key, row);
+    if (const detail::EventType* type = kept_of(step)) {
+        const std::string first = outcome.substr(0, outcome.find(' '));
+        if (first == type->name && sound(*type, result)) return std::nullopt;
+        return fmt::format("the step {} returned {}, and this build takes {} back", step.name,
+                           first.empty() ? "nothing" : first, type->name);
+    }
+    Given given;
+    bool whole = given.unpack(result) && given.bytes.size() == step.starts_on.size();
+    for (std::size_t i = 0; whole && i < given.bytes.size(); ++i)
+        whole = sound(*step.starts_on[i], given.bytes[i]);
+    if (whole) return std::nullopt;
+    return fmt::format("the step {} was started by other events than those of this build",
+                       step.name);
+}
+
+/// What the step returned; of one that returns nothing, what started it.
+Given Executor::given_to_follow_up(const detail::StepCode& step, const core::StepRow& row) {
+    const detail::EventType* success = kept_of(step);
+    std::vector<std::byte> result = store_.journal.kept(state_->row.key, row).second;
+    Given given;
+    const auto add = [&](detail::Type type, Bytes payload) {
+        given.events.push_back({row.event, type->full, state_->row.id, contract_.service,
+                                Kind::done, origin_.time, payload});
+    };
+    if (success != nullptr) {
+        add(success, given.bytes.emplace_back(std::move(result)));
+    } else {
+        SAGA_ASSERT(given.unpack(result) && given.bytes.size() == step.starts_on.size());
+        for (std::size_t i = 0; i < given.bytes.size(); ++i) add(step.starts_on[i], given.bytes[i]);
+    }
+    answer_.clear();
+    return given;
+}
+
 }  // namespace saga::runtime

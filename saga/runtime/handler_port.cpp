@@ -80,16 +80,17 @@ std::vector<std::byte> Given::packed() const {
     return packed;
 }
 
-void Given::unpack(Bytes packed) {
+bool Given::unpack(Bytes packed) {
     while (packed.size() >= 4) {
         std::uint32_t size = 0;
         for (const std::byte byte : packed.first(4))
             size = size << 8 | std::to_integer<std::uint32_t>(byte);
         packed = packed.subspan(4);
-        SAGA_ASSERT(size <= packed.size());
+        if (size > packed.size()) return false;
         bytes.emplace_back(packed.begin(), packed.begin() + size);
         packed = packed.subspan(size);
     }
+    return packed.empty();
 }
 
 }  // namespace saga::runtime

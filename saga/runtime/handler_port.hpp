@@ -57,7 +57,7 @@ struct Given {
     /// The payloads one after the other, each behind its size (four bytes, big end first). Never
     /// change: stored.
     std::vector<std::byte> packed() const;
-    void unpack(Bytes packed);  ///< Into `bytes`.
+    bool unpack(Bytes packed);  ///< Into `bytes`; false: it is no packed()
 };
 
 }  // namespace saga::runtime

@@ -150,6 +150,7 @@ void Link::judged(const bus::StreamInfo& info) {
     if (store_.cursor.position().created == core::StoreTime{}) return never_read();
     switch (core::judge(info.state, store_.cursor.position())) {
         case core::Verdict::sound:
+            if (info.state.deleted < store_.cursor.position().deleted) forget_holes();
             return look_at(0);
         case core::Verdict::remade:
             if (again("the stream was made anew")) go_back_to(0);
@@ -166,8 +167,15 @@ void Link::judged(const bus::StreamInfo& info) {
     }
 }
 
+/// Age has taken holes that we knew: the next new one is one more than what is left.
+void Link::forget_holes() {
+    const core::Position position = store_.cursor.position();
+    store_.db().begin();
+    store_.cursor.adopt(position.created, position.seq, stream_.state.deleted);
+    store_.db().commit();
+}
+
 void Link::never_read() {
-    never_read_ = true;
     if (options_.rebuild && stream_.state.first_seq > 1) {
         refusal_ =
             "the stream no longer holds its first message, so nothing can be rebuilt "
@@ -281,7 +289,9 @@ void Link::record_more(Time time) {
     }
     if (any) store_.db().commit();
     if (!reader_.at_head()) return;
-    if (recorded_ > 0 && never_read_ && stream_.state.first_seq > 1) {
+    // Until it has read once; a start that was refused moves the cursor and is no reading.
+    const bool never_read = !store_.meta.text(store::Meta::kReactions);
+    if (recorded_ > 0 && never_read && stream_.state.first_seq > 1) {
         refusal_ = fmt::format(
             "this database is new, and the stream knows {} already and no longer "
             "holds its first message: restore the database from a backup",

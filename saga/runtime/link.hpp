@@ -55,6 +55,7 @@ class Link {
   private:
     void judge();
     void judged(const bus::StreamInfo& info);
+    void forget_holes();
     void never_read();
     void history_lost();
     void adopt();
@@ -86,7 +87,7 @@ class Link {
     bus::Server server_;
     bus::Steady now_{}, next_judgement_ = bus::Steady::max();
     bus::StreamInfo stream_;
-    bool judging_ = false, first_ = true, never_read_ = false, confirmed_ = false;
+    bool judging_ = false, first_ = true, confirmed_ = false;
     std::string suspicion_;    // seen once: looked at again before anything is rewound
     std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
     std::uint64_t recorded_ = 0, rewinds_ = 0, reopened_ = 0;

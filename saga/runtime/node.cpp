@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "saga/core/subject.hpp"
 
@@ -34,12 +32,6 @@ std::string id_of(store::Store& store, Random& random) {
     store.meta.set(store::Meta::kDbId, id);
     store.db().commit();
     return id;
-}
-
-std::uintmax_t size_of(const std::string& path) {
-    std::error_code none;
-    const auto size = std::filesystem::file_size(path, none);
-    return none ? 0 : size;
 }
 
 }  // namespace
@@ -103,10 +95,15 @@ bus::Steady Node::turn() {
         full_until_ = now_ + kDiskPause;
     }
     if (ownership_.holds(now_)) relay_.pump(now_);
-    start_calls();
+    try {
+        start_calls();
+    } catch (const store::DiskFull& full) {  // nothing was started
+        disk_ = full.what();
+        full_until_ = now_ + kDiskPause;
+    }
     introduce();
     bus_.flush();
-    return expected_ = std::min(next_turn(), now_ + kBeat);
+    return expected_ = std::clamp(next_turn(), now_, now_ + kBeat);
 }
 
 /// Only the owner of the name acts; while the broker is away it works on with what it has: nobody
@@ -201,12 +198,28 @@ void Node::start_calls() {
     const Time time = timeline_.now();
     if (!may || !next_call_ || *next_call_ > time || caller_.room() == 0) return;
     std::size_t room = caller_.room();
+    if (worker_.careful_calls()) room = running_.empty() ? 1 : 0;
     for (store::Calls::Row& row : store_.calls.due(time, running_.size() + room)) {
         if (room == 0) break;
         if (running_.contains(row.call)) continue;
         const auto step = std::find_if(contract_.steps.begin(), contract_.steps.end(),
                                        [&](const auto& each) { return each.name == row.step; });
-        if (step == contract_.steps.end()) continue;  // an operator sees it: it stays open
+        if (step == contract_.steps.end()) {  // for an operator
+            running_.insert(row.call);
+            in_.answers.push_back(
+                {.call = row.call, .answer = {}, .why = "this build has no step " + row.step});
+            more_ = true;
+            continue;
+        }
+        if (worker_.careful_calls() && !worker_.count_call(row.call)) {
+            running_.insert(row.call);
+            in_.answers.push_back({.call = row.call,
+                                   .answer = {},
+                                   .why = "the process died each time that this call was made",
+                                   .last = true});
+            more_ = true;
+            continue;
+        }
         const core::SagaRow saga = store_.sagas.find(row.saga);
         const bool undo = row.part == core::Part::undo;
         const EventId key =
@@ -263,8 +276,8 @@ bus::Steady Node::next_turn() const {
     const bool probe = next_timer_ && !probing_ && link_.reading() && reader_.at_head();
     if (probe) next = std::min(next, steady_of(*next_timer_));
     if (in_.read_to < reader_.read_to()) next = std::min(next, next_move_);
-    const bool calls =
-        next_call_ && running_.empty() && link_.reading() && !draining_ && !worker_.catching_up();
+    const bool calls = next_call_ && running_.empty() && link_.reading() &&
+                       ownership_.holds(now_) && !draining_ && !worker_.catching_up();
     if (calls) next = std::min(next, steady_of(*next_call_));
     return next;
 }
@@ -288,54 +301,6 @@ void Node::stop() {
     worker_.stop();
     ownership_.release();
     bus_.flush();
-}
-
-// ---- what others want to know -------------------------------------------------------------------
-
-std::string Node::trouble() const {
-    if (draining_) return "the service is stopping";
-    if (!disk_.empty()) return "its disk is full: " + disk_;
-    if (const std::string down = bus_.trouble(); !down.empty()) return down;
-    if (!ownership_.held_once()) return "it does not own its name yet: " + ownership_.trouble();
-    if (!ownership_.holds(now_))
-        return "whether it still owns its name is not known: " + ownership_.trouble();
-    if (!link_.reading()) return "it is not reading: " + link_.trouble();
-    if (worker_.catching_up()) return "it is catching up with what the stream knows of it";
-    return {};
-}
-
-std::string Node::state_json() const {
-    const store::Outbox::Depth outbox = store_.outbox.unsettled();
-    const Time time = timeline_.now();
-    const double oldest =
-        outbox.oldest ? std::chrono::duration<double>(time - *outbox.oldest).count() : 0;
-    const Worker::Counts& counts = worker_.counts();
-    return nlohmann::ordered_json{
-        {"service", options_.name},
-        {"instance", options_.instance},
-        {"version", options_.version},
-        {"where", options_.where},
-        {"ready", ready()},
-        {"trouble", trouble()},
-        {"server", link_.server().url},
-        {"cursor", store_.cursor.position().seq},
-        {"lag", reader_.pending() + in_.messages.size()},
-        {"outbox", {{"unsettled", outbox.rows}, {"oldest_seconds", oldest}}},
-        {"parked", store_.parked.count(false)},
-        {"dead", store_.parked.count(true)},
-        {"aside", store_.aside.count()},
-        {"timers", store_.timers.count()},
-        {"calls", store_.calls.count()},
-        {"handled", counts.handled},
-        {"commands", counts.commands},
-        {"sent", relay_.sent()},
-        {"sent_again", relay_.sent_again()},
-        {"reopened", reader_.reopened()},
-        {"rewinds", link_.rewinds()},
-        {"pruned", pruner_.pruned()},
-        {"db_bytes", size_of(store_.db().path())},
-        {"wal_bytes", size_of(store_.db().path() + "-wal")}}
-        .dump();
 }
 
 // ---- from the bus -------------------------------------------------------------------------------

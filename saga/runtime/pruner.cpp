@@ -1,7 +1,9 @@
 #include "saga/runtime/pruner.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "saga/core/limits.hpp"
 #include "saga/core/saga.hpp"
 
 namespace saga::runtime {
@@ -11,7 +13,7 @@ bool Pruner::step(Time now) {
     bool more = false;
     try {
         more = events(now - horizons_.outbox);
-        more = sagas(now - horizons_.journal) || more;
+        more = sagas(now - horizons_.journal, now) || more;
         store_.db().commit();
     } catch (...) {
         store_.rollback();
@@ -40,15 +42,17 @@ bool Pruner::events(Time before) {
 }
 
 /// What becomes unknown here is stale from now on, should one of its events turn up again.
-bool Pruner::sagas(Time before) {
+bool Pruner::sagas(Time before, Time now) {
     const auto rows = store_.pruning.sagas(after_saga_, core::kPruneBatch);
     std::int64_t from = store_.meta.number(store::Meta::kJournalFrom);
     const std::int64_t was = from;
     bool young = false;
     for (const store::Pruning::OldSaga& row : rows) {
         young = row.started >= before;
-        if (young) break;
+        // One that says that it begins tomorrow must not keep those behind it.
+        if (young && row.started <= now + core::kClockSkew) break;
         after_saga_ = row.key;
+        if (std::exchange(young, false)) continue;
         if (row.touched >= before || !finished(row.key)) continue;
         from = std::max(from, row.started.time_since_epoch().count() + 1);
         store_.pruning.erase_saga(row.key);

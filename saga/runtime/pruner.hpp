@@ -23,7 +23,7 @@ class Pruner {
 
   private:
     bool events(Time before);
-    bool sagas(Time before);
+    bool sagas(Time before, Time now);
     bool finished(std::int64_t saga);
     const Contract& contract_;
     store::Store& store_;

@@ -22,7 +22,8 @@ Worker::Worker(const Contract& contract, store::Store& store, const core::IdKey&
         catch_up_until_ = static_cast<std::uint64_t>(until);
         executor_.set_catching_up(true);
     }
-    if (store_.meta.number(Meta::kClean, 1) == 0) careful_ = core::kCarefulItems;
+    unclean_ = store_.meta.number(Meta::kClean, 1) == 0;
+    if (unclean_) careful_ = careful_calls_ = core::kCarefulItems;
     transaction([&] { store_.meta.set(Meta::kClean, 0); });
 }
 
@@ -76,7 +77,7 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
     if (items.empty() && !moves && in.stored_letters.empty()) return {};
     last_.reset();
     transaction([&] {
-        for (const auto& [seq, at] : in.stored_letters) store_.outbox.settle(seq, at);
+        for (const auto& [seq, at] : in.stored_letters) store_.outbox.settle(seq, at, now_);
         std::size_t messages = 0;
         for (const Item& item : items) {
             messages += std::holds_alternative<const Delivery*>(item);
@@ -110,7 +111,14 @@ Committed Worker::commit_one_by_one(Inbound& in) {
         if (gone) {
             take(in, one);
         } else {
-            Committed step = commit_all(one, in);
+            Committed step;
+            try {
+                step = commit_all(one, in);
+            } catch (const store::DiskFull&) {
+                if (all.items == 0) throw;
+                all.more = true;  // what is done is done, and has to be told
+                return all;
+            }
             std::move(step.published.begin(), step.published.end(),
                       std::back_inserter(all.published));
             std::move(step.replies.begin(), step.replies.end(), std::back_inserter(all.replies));

@@ -28,6 +28,7 @@ struct CallResult {
     std::int64_t call = 0;
     std::optional<std::vector<std::byte>> answer;  ///< none: unknown
     std::string why;
+    bool last = false;  ///< it is not to be tried again
 };
 
 /// A request that writes; `token` comes back with its reply.
@@ -104,6 +105,11 @@ class Worker {
     /// Whether the outbox explains an event of our own name, or did before it was pruned.
     bool published(const core::Envelope& own, Time now);
 
+    /// After an unclean stop calls are made one at a time, each counted beforehand: one that kills
+    /// the process must not do so for ever. False: it was on its way at too many deaths.
+    bool careful_calls() const { return careful_calls_ > 0; }
+    bool count_call(std::int64_t call);
+
     /// A clean stop.
     void stop();
 
@@ -172,7 +178,8 @@ class Worker {
     Options options_;
     Subscription subscription_;
     Executor executor_;
-    int careful_ = 0;
+    int careful_ = 0, careful_calls_ = 0;
+    bool unclean_ = false;  ///< the last stop
     std::optional<std::uint64_t> catch_up_until_;
     core::SagaState nobody_;  ///< whom a message of no saga concerns
 

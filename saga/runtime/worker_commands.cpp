@@ -62,6 +62,8 @@ Reply Worker::command(const detail::CommandCode& command, const Request& request
         throw;
     } catch (const std::exception& thrown) {
         return answer(refused("failed", thrown.what()));
+    } catch (...) {
+        return answer(refused("failed", "the handler threw something that is no std::exception"));
     }
     if (const auto* no = std::get_if<Refused>(&verdict)) return answer(refused(no->code, no->why));
     const detail::Emitted& event = std::get<detail::Emitted>(verdict);

@@ -48,7 +48,7 @@ void Worker::mine(const core::Message& message) {
     std::optional<std::int64_t> row = outgoing_.settled(e.id);
     if (!row) row = store_.outbox.find(e.id);
     if (row) {
-        store_.outbox.settle(*row, message.seq());
+        store_.outbox.settle(*row, message.seq(), now_);
     } else if (catching_up()) {
         adopt(message);
     } else if (!published(e, now_)) {
@@ -74,7 +74,7 @@ void Worker::adopt(const core::Message& message) {
         store_.outbox.insert({.seq = 0,
                               .id = e.id,
                               .saga = state.row.key,
-                              .subject = {},
+                              .subject = core::subject_of(e),
                               .envelope = {message.bytes().begin(), message.bytes().end()}},
                              now_, message.seq());
         store_.recorded.erase(e.id);
@@ -112,6 +112,9 @@ void Worker::obey(const core::Message& message) {
         if (envelope == nullptr)
             return reject({row->subject, row->message, row->stream_seq, row->stored_at},
                           row->reason);
+        if (const auto why = core::spoofed(row->subject, *envelope))
+            return reject({row->subject, row->message, row->stream_seq, row->stored_at},
+                          "spoofed: " + *why);
         const core::Message again(row->message, *envelope, row->stream_seq, row->stored_at);
         core::SagaState other = store_.load(envelope->saga);
         return begin(other, origin_of(again)).on_event(again);
@@ -120,6 +123,9 @@ void Worker::obey(const core::Message& message) {
     core::Saga saga = begin(state, origin_of(message));
     if (executor_.reacted("operation", message.envelope().id)) return;
     executor_.remember("operation", message);
+    // The one that was named; in a database that was restored it may stand in another place.
+    const auto place = [&](const core::ParkedRow& each) { return each.position == word->position; };
+    std::stable_partition(state.parked.begin(), state.parked.end(), place);
     const auto row =
         std::find_if(state.parked.begin(), state.parked.end(),
                      [&](const core::ParkedRow& each) { return concerns(*word, each); });
@@ -172,6 +178,7 @@ void Worker::apply(const Due& due) {
 void Worker::apply(const CallResult* result) {
     const auto call = store_.calls.find(result->call);
     if (!call) return;
+    if (unclean_) store_.attempts.erase(fmt::format("perform {}", result->call));
     core::SagaState state = store_.load(call->saga);
     const auto found =
         std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {
@@ -183,7 +190,8 @@ void Worker::apply(const CallResult* result) {
     const bool forward = call->part == core::Part::step;
     core::Saga saga = begin(state, {.cause = row.event, .time = forward ? Time{} : now_});
     if (result->answer) return saga.on_answer(row, call->part, *result->answer);
-    if (!executor_.retry_call(row, call->part, result->why, false))
+    if (result->last) store_.calls.update(call->call, call->attempts, std::nullopt, result->why);
+    if (result->last || !executor_.retry_call(row, call->part, result->why, false))
         saga.on_dead_call(row, call->part, result->why);
 }
 

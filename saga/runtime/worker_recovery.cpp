@@ -1,6 +1,8 @@
 // After a restore: catching up. After an unclean stop: what killed the process.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/worker.hpp"
 
@@ -40,9 +42,12 @@ void Worker::close_record(const EventId& id, const store::Recorded::Row& row) {
     core::SagaState state = store_.load(envelope.saga);
     begin(state, {.time = now_});
     executor_.dead_letter(message, {}, "on record, and nothing here leads to it any more");
-    store_.outbox.insert(
-        {.seq = 0, .id = id, .saga = state.row.key, .subject = {}, .envelope = row.envelope}, now_,
-        row.stream_seq);
+    store_.outbox.insert({.seq = 0,
+                          .id = id,
+                          .saga = state.row.key,
+                          .subject = core::subject_of(envelope),
+                          .envelope = row.envelope},
+                         now_, row.stream_seq);
     store_.recorded.erase(id);
 }
 
@@ -69,6 +74,14 @@ void Worker::catch_up_reactions(const std::deque<Delivery>& missed,
                     begin(state, origin_of(message)).on_missed(message, reaction);
         }
     });
+}
+
+bool Worker::count_call(std::int64_t call) {
+    --careful_calls_;
+    bool may = false;
+    transaction(
+        [&] { may = store_.attempts.add(fmt::format("perform {}", call)) <= core::kMaxCrashes; });
+    return may;
 }
 
 std::string Worker::name_of(const Item& item) const {
@@ -152,7 +165,12 @@ bool Worker::bury(const Delivery* delivery) {
         state.row.started = envelope->started;
         executor_.know(state.row);
     }
-    core::ParkedRow row{.place = 1 + static_cast<std::uint32_t>(state.parked.size()),
+    std::uint32_t place = 0;
+    for (const core::ParkedRow& each : state.parked) {
+        if (each.event == envelope->id) return false;  // by a start that went no further
+        place = std::max(place, each.place);
+    }
+    core::ParkedRow row{.place = place + 1,
                         .event = envelope->id,
                         .forward = envelope->forward(),
                         .state = core::Parking::dead};

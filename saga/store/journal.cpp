@@ -30,7 +30,8 @@ core::StepRow step_row(const Rows& rows) {
             .event = rows.id(2),
             .state = static_cast<core::StepState>(rows.integer(3)),
             .nth = static_cast<std::uint32_t>(rows.integer(4)),
-            .forward = rows.integer(5) != 0};
+            .forward = rows.integer(5) != 0,
+            .kept = rows.integer(6) != 0};
 }
 
 }  // namespace
@@ -71,7 +72,9 @@ void Sagas::touch(std::int64_t key, Time now) {
 }
 
 Journal::Journal(const Database& db)
-    : load_(db, "SELECT step, run, event_id, state, nth, forward FROM journal WHERE saga = ?1"),
+    : load_(db,
+            "SELECT step, run, event_id, state, nth, forward, result IS NOT NULL FROM journal "
+            "WHERE saga = ?1"),
       put_(db,
            "INSERT INTO journal (saga, step, run, event_id, state, nth, forward, outcome) "
            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '') "
@@ -81,7 +84,7 @@ Journal::Journal(const Database& db)
                "result) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
                "ON CONFLICT DO UPDATE SET state = ?5, nth = ?6, "
                "outcome = trim(outcome || ' ' || ?8), result = coalesce(?9, result)"),
-      result_(db, "SELECT result FROM journal WHERE saga = ?1 AND step = ?2 AND run = ?3"),
+      kept_(db, "SELECT outcome, result FROM journal WHERE saga = ?1 AND step = ?2 AND run = ?3"),
       published_(db,
                  "SELECT 1 FROM journal WHERE saga = ?1 "
                  "AND instr(' ' || outcome || ' ', ' ' || ?2 || ' ') LIMIT 1") {}
@@ -101,9 +104,11 @@ void Journal::put_ran(std::int64_t saga, const core::StepRow& row, std::string_v
                   outcome, result);
 }
 
-std::vector<std::byte> Journal::result(std::int64_t saga, const core::StepRow& row) {
-    Rows rows = result_.query(saga, row.step, run_key(row.run));
-    return rows.next() ? rows.bytes(0) : std::vector<std::byte>{};
+std::pair<std::string, std::vector<std::byte>> Journal::kept(std::int64_t saga,
+                                                             const core::StepRow& row) {
+    Rows rows = kept_.query(saga, row.step, run_key(row.run));
+    if (!rows.next()) return {};
+    return {std::string(rows.text(0)), rows.bytes(1)};
 }
 
 bool Journal::published(std::int64_t saga, std::string_view event) {

@@ -35,12 +35,14 @@ class Journal {
     /// As put, and adds the names of what was published; `result` empty: as it is.
     void put_ran(std::int64_t saga, const core::StepRow& row, std::string_view outcome,
                  std::optional<Bytes> result);
-    std::vector<std::byte> result(std::int64_t saga, const core::StepRow& row);
+    /// The names of what was published, and what an undo or a timer will be given.
+    std::pair<std::string, std::vector<std::byte>> kept(std::int64_t saga,
+                                                        const core::StepRow& row);
     /// Whether a step or an undo of the saga published an event of that name.
     bool published(std::int64_t saga, std::string_view event);
 
   private:
-    Statement load_, put_, put_ran_, result_, published_;
+    Statement load_, put_, put_ran_, kept_, published_;
 };
 
 class Arrived {

@@ -20,7 +20,9 @@ Outbox::Outbox(const Database& db)
               "INSERT INTO outbox (seq, event_id, saga, subject, envelope, at, stream_seq) "
               "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (event_id) DO NOTHING"),
       find_(db, "SELECT seq FROM outbox WHERE event_id = ?1"),
-      settle_(db, "UPDATE outbox SET stream_seq = ?2 WHERE seq = ?1 AND stream_seq IS NULL"),
+      settle_(db,
+              "UPDATE outbox SET stream_seq = ?2, at = ?3 "
+              "WHERE seq = ?1 AND stream_seq IS NULL"),
       unsettle_(db, "UPDATE outbox SET stream_seq = NULL WHERE stream_seq > ?1"),
       after_(db,
              "SELECT seq, event_id, saga, subject, envelope FROM outbox "
@@ -51,8 +53,8 @@ std::optional<std::int64_t> Outbox::find(const EventId& id) {
     return rows.next() ? std::optional(rows.integer(0)) : std::nullopt;
 }
 
-void Outbox::settle(std::int64_t seq, std::uint64_t stream_seq) {
-    settle_.exec(seq, stream_seq);
+void Outbox::settle(std::int64_t seq, std::uint64_t stream_seq, Time now) {
+    settle_.exec(seq, stream_seq, now);
 }
 
 std::int64_t Outbox::unsettle_above(std::uint64_t stream_seq) {

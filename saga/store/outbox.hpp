@@ -31,7 +31,7 @@ class Outbox {
     void reload();
 
     std::optional<std::int64_t> find(const EventId& id);
-    void settle(std::int64_t seq, std::uint64_t stream_seq);
+    void settle(std::int64_t seq, std::uint64_t stream_seq, Time now);
     /// What was read back above `stream_seq` may be gone. How many.
     std::int64_t unsettle_above(std::uint64_t stream_seq);
 

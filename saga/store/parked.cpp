@@ -45,7 +45,9 @@ Parked::Parked(const Database& db)
       due_(db,
            "SELECT saga, position FROM parked WHERE next_at IS NOT NULL AND next_at <= ?1 "
            "ORDER BY next_at, position LIMIT ?2"),
-      wake_(db, "UPDATE parked SET next_at = ?1 WHERE state = 3 AND next_at > ?1"),
+      wake_(db,
+            "UPDATE parked SET next_at = ?1, attempts = max(attempts - 1, 0) "
+            "WHERE state = 3 AND next_at > ?1"),
       unlike_(db, "SELECT saga, position FROM parked WHERE state = 4 ORDER BY position"),
       list_(db, kSeen +
                     " WHERE position > ?1 AND (?2 = 0 OR state = 6) AND (?3 = 0 OR saga = ?3) "

@@ -72,7 +72,7 @@ constexpr std::array kMigrations{R"sql(
         saga       INTEGER NOT NULL,
         subject    TEXT NOT NULL,
         envelope   BLOB NOT NULL,
-        at         INTEGER NOT NULL,
+        at         INTEGER NOT NULL,   -- of its commit; once settled: when it was read back
         stream_seq INTEGER             -- where it was read back; NULL: not settled
     ) STRICT;
     CREATE INDEX outbox_unsettled ON outbox (seq) WHERE stream_seq IS NULL;

@@ -89,7 +89,7 @@ TEST_CASE("ownership: whoever was silent and finds another one there stops") {
         CHECK(copy.ready());
         const Counted counted = count_stream(l.broker);
         CHECK(counted.names.at("Granted") == 1);
-        for (const auto& [id, times] : counted.ids) CHECK_MESSAGE(times == 1, id);
+        for (const auto& each : counted.ids) CHECK_MESSAGE(each.second == 1, each.first);
     });
 }
 

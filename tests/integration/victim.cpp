@@ -1,5 +1,6 @@
 // The landscape's auditor as a process that tests kill. Tickets of "poison" kill it by themselves;
-// with VICTIM=calling it asks on "test.check" before it judges.
+// with VICTIM=calling it asks on "test.check" before it judges; with
+// VICTIM=deadly its calls kill it.
 #include <cstdlib>
 #include <saga/run.hpp>
 #include <string_view>
@@ -23,10 +24,29 @@ saga::Service poisonous() {
     return service;
 }
 
+Question question(const saga::View&, const Granted& granted) {
+    return {.ticket = granted.ticket};
+}
+Answer die(const saga::Call&, const Question&) {
+    std::_Exit(77);
+}
+saga::Outcome<Checked, Rejected> judge(saga::Tx&, const Granted& granted, const Answer&) {
+    return Checked{.ticket = granted.ticket};
+}
+
+saga::Service deadly() {
+    saga::Service service{"auditor",
+                          "CREATE TABLE checks (ticket TEXT PRIMARY KEY, verdict TEXT) STRICT"};
+    service.step("check", saga::call(question, die, judge)).pivot();
+    return service;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const char* what = std::getenv("VICTIM");
+    if (what != nullptr && std::string_view(what) == "deadly")
+        return saga::run(argc, argv, deadly());
     const bool calling = what != nullptr && std::string_view(what) == "calling";
     return saga::run(argc, argv, calling ? saga::testing::calling_auditor() : poisonous());
 }

@@ -34,7 +34,7 @@ TEST_CASE("journal: one row for each step and run, with what its undo will be gi
     core::StepRow row{.step = "take", .run = {}, .event = id(1), .nth = 3};
     const auto result = bytes("taken");
     f.store.journal.put_ran(1, row, "PaymentTaken", Bytes(result));
-    CHECK(text(f.store.journal.result(1, row)) == "taken");
+    CHECK(text(f.store.journal.kept(1, row).second) == "taken");
     CHECK(f.store.journal.published(1, "PaymentTaken"));
     CHECK(!f.store.journal.published(1, "Payment"));
     CHECK(!f.store.journal.published(2, "PaymentTaken"));

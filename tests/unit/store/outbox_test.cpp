@@ -33,8 +33,8 @@ TEST_CASE("outbox: gives its rows in the order of commits, until they are settle
     CHECK(text(rows[1].envelope) == "envelope");
     CHECK(f.store.outbox.unsettled_after(rows[0].seq, 1).at(0).id == id(2));
 
-    f.store.outbox.settle(rows[0].seq, 70);
-    f.store.outbox.settle(rows[0].seq, 90);  // the first place counts
+    f.store.outbox.settle(rows[0].seq, 70, at_ms(1));
+    f.store.outbox.settle(rows[0].seq, 90, at_ms(1));  // the first place counts
     CHECK(f.store.outbox.unsettled_after(0, 10).size() == 2);
     CHECK(f.store.outbox.unsettled().rows == 2);
     CHECK(f.store.outbox.unsettled().oldest == at_ms(2));
