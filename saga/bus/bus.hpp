@@ -60,6 +60,13 @@ struct ConsumerSpec {
     std::uint64_t start_seq = 1;
     std::chrono::nanoseconds inactive = core::kConsumerInactive;  ///< then the broker forgets it
 };
+struct PullSpec {
+    int batch = 1;
+    /// Of subjects, headers and bodies; 0: no bound. A request that comes to its last byte exactly
+    /// ends, and no server says so.
+    std::size_t max_bytes = 0;
+    std::chrono::nanoseconds expires{}, heartbeat{};
+};
 struct ConsumerState {
     std::uint64_t delivered = 0;  ///< messages that this consumer has delivered
     std::uint64_t pending = 0;    ///< that match and wait in the stream
@@ -83,6 +90,14 @@ struct Request {
     std::vector<std::byte> body;
 };
 
+/// How a pull request ended.
+struct PullEnd {
+    /// Of the messages that it asked for, so many do not come; none: not one of them.
+    std::optional<std::uint64_t> left;
+    /// The next message has more bytes than the request had left.
+    bool too_large = false;
+};
+
 /// Where a publication goes: its PubAcks and refusals come back under the same word.
 enum class Channel : std::uint8_t { events, letters };
 
@@ -100,8 +115,8 @@ class Listener {
     virtual void delivered(StoredMessage message, std::uint64_t nth, std::uint64_t pending) = 0;
     /// The consumer has delivered `nth` messages and looked at the stream up to `stream_seq`.
     virtual void heartbeat(std::uint64_t nth, std::uint64_t stream_seq) = 0;
-    /// The pull request `pull` is spent: its time passed, or all it asked for was delivered.
-    virtual void pull_ended(std::uint64_t pull) = 0;
+    /// The pull request `pull` is spent before all it asked for was delivered.
+    virtual void pull_ended(std::uint64_t pull, const PullEnd& end) = 0;
     /// The consumer is gone, or was never there.
     virtual void consumer_lost(std::string_view why) = 0;
 
@@ -138,8 +153,7 @@ class Bus {
     virtual void delete_consumer(const std::string& name, Done<std::monostate> done) = 0;
     virtual void consumer_state(const std::string& name, Done<ConsumerState> done) = 0;
     /// Messages of it and heartbeats come to the listener; `pull` names the request.
-    virtual void pull(const std::string& consumer, std::uint64_t pull, int batch,
-                      std::chrono::nanoseconds expires, std::chrono::nanoseconds heartbeat) = 0;
+    virtual void pull(const std::string& consumer, std::uint64_t pull, const PullSpec& spec) = 0;
 
     virtual void publish(Channel channel, std::uint64_t token, const std::string& subject,
                          const core::Headers& headers, Bytes body) = 0;

@@ -109,10 +109,12 @@ std::string create_consumer_body(const ConsumerSpec& spec) {
     return json{{"stream_name", core::kStream}, {"config", std::move(config)}}.dump();
 }
 
-std::string pull_body(int batch, std::chrono::nanoseconds expires,
-                      std::chrono::nanoseconds heartbeat) {
-    return fmt::format(R"({{"batch":{},"expires":{},"idle_heartbeat":{}}})", batch, expires.count(),
-                       heartbeat.count());
+std::string pull_body(const PullSpec& spec) {
+    json body{{"batch", spec.batch},
+              {"expires", spec.expires.count()},
+              {"idle_heartbeat", spec.heartbeat.count()}};
+    if (spec.max_bytes > 0) body["max_bytes"] = spec.max_bytes;
+    return body.dump();
 }
 
 Result<ConsumerState> read_consumer(std::string_view text) {

@@ -21,8 +21,7 @@ std::optional<AckTokens> parse_ack_subject(std::string_view reply);
 
 std::string create_consumer_subject(const ConsumerSpec& spec);
 std::string create_consumer_body(const ConsumerSpec& spec);
-std::string pull_body(int batch, std::chrono::nanoseconds expires,
-                      std::chrono::nanoseconds heartbeat);
+std::string pull_body(const PullSpec& spec);
 
 /// Each answer is a value or {"error": {"code", "err_code", "description"}}.
 Result<ConsumerState> read_consumer(std::string_view json);

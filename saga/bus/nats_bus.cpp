@@ -180,7 +180,11 @@ void NatsBus::status(Listener& listener, natsMsg* message) {
     const bool gone = code == "409" && (text == "Consumer Deleted" || text == "Leadership Change" ||
                                         text == "Server Shutdown");
     if (gone) return listener.consumer_lost(text);
-    if (!code.empty()) listener.pull_ended(last_token(natsMsg_GetSubject(message)));
+    if (code.empty()) return;
+    PullEnd end{.left = {}, .too_large = code == "409" && text == "Message Size Exceeds MaxBytes"};
+    if (const std::string_view left = header(message, "Nats-Pending-Messages"); !left.empty())
+        end.left = number(left);
+    listener.pull_ended(last_token(natsMsg_GetSubject(message)), end);
 }
 
 void NatsBus::drain_acks(Listener& listener, Channel channel, const Nats<natsSubscription>& inbox) {
@@ -316,9 +320,8 @@ void NatsBus::consumer_state(const std::string& name, Done<ConsumerState> done) 
         reading(&read_consumer, std::move(done)));
 }
 
-void NatsBus::pull(const std::string& consumer, std::uint64_t pull, int batch,
-                   std::chrono::nanoseconds expires, std::chrono::nanoseconds heartbeat) {
-    const std::string body = pull_body(batch, expires, heartbeat);
+void NatsBus::pull(const std::string& consumer, std::uint64_t pull, const PullSpec& spec) {
+    const std::string body = pull_body(spec);
     send(fmt::format("$JS.API.CONSUMER.MSG.NEXT.{}.{}", core::kStream, consumer),
          inbox(fmt::format("m.{}.{}", generation_, pull)), bytes_of(body), {});
 }

@@ -29,8 +29,7 @@ class NatsBus final : public Bus {
     void create_consumer(const ConsumerSpec& spec, Done<ConsumerState> done) override;
     void delete_consumer(const std::string& name, Done<std::monostate> done) override;
     void consumer_state(const std::string& name, Done<ConsumerState> done) override;
-    void pull(const std::string& consumer, std::uint64_t pull, int batch,
-              std::chrono::nanoseconds expires, std::chrono::nanoseconds heartbeat) override;
+    void pull(const std::string& consumer, std::uint64_t pull, const PullSpec& spec) override;
     void publish(Channel channel, std::uint64_t token, const std::string& subject,
                  const core::Headers& headers, Bytes body) override;
     void get(const std::string& bucket, const std::string& key,

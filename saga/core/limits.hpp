@@ -45,6 +45,9 @@ inline constexpr std::uint16_t kMaxHops = 64;
 /// reads 120,000 a second and 1,024 152,000, while one batch of them is still a short transaction.
 inline constexpr int kPullBatch = 512;
 inline constexpr int kPulls = 2;
+/// Bytes of one pull request: of events of 16 KiB a whole batch. A stream without max_msg_size
+/// takes messages as large as the server's max_payload, and 512 of them would not fit into memory.
+inline constexpr std::size_t kPullBytes = 8 * 1024 * 1024;
 /// A pull request ends by itself after this; the broker tells us, and we ask again.
 inline constexpr auto kPullExpires = 30s;
 /// The broker says at least this often that it is there. Half of a second's latency to notice a
@@ -57,6 +60,8 @@ inline constexpr auto kMissedHeartbeat = 5s;
 inline constexpr auto kConsumerInactive = 24h;
 /// Messages that may wait in memory between the reader and the worker.
 inline constexpr std::size_t kMaxReady = 4 * 1024;
+/// Their bytes: what two pull requests bring comes on top.
+inline constexpr std::size_t kMaxReadyBytes = 32 * 1024 * 1024;
 /// How often stream and newest checkpoint are looked at.
 inline constexpr auto kStreamCheck = 10s;
 /// Of an API request to the broker.

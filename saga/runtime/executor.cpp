@@ -99,10 +99,9 @@ Attempt Executor::run_code(const detail::Code& code, May may, const Given& given
 Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger) {
     const EventId run = step.once_per_event ? trigger.envelope().id : EventId{};
     const Given given = given_to(step, trigger);
-    if (catching_up_)
-        if (const auto record = record_of(id_of(step.name, core::Role::outcome, 0, run)))
-            return as_recorded(*record, step.code, step.emits, step.name, core::Role::outcome, run,
-                               given);
+    if (auto recorded =
+            on_record(step.code, step.emits, step.name, core::Role::outcome, run, given))
+        return *std::move(recorded);
     return run_code(step.code, May::lock, given);
 }
 
@@ -129,10 +128,9 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
 Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = given_to_follow_up(step, row);
-    if (catching_up_)
-        if (const auto record = record_of(id_of(step.name, core::Role::undo, 0, row.run)))
-            return as_recorded(*record, step.undo, step.undone, step.name, core::Role::undo,
-                               row.run, given);
+    if (auto recorded =
+            on_record(step.undo, step.undone, step.name, core::Role::undo, row.run, given))
+        return *std::move(recorded);
     return run_code(step.undo, May::not_lock, given);
 }
 
@@ -144,10 +142,29 @@ Attempt Executor::fire(const detail::StepCode& step, const core::StepRow& row, s
 
 // ---- on record ----------------------------------------------------------------------------------
 
+/// While catching up; and later, of what was unlike its record then, and is tried again.
+std::optional<Attempt> Executor::on_record(const detail::Code& code,
+                                           std::span<const detail::Emits> emits,
+                                           std::string_view step, core::Role role,
+                                           const EventId& run, const Given& given) {
+    if (!catching_up_ && !origin_.waited) return std::nullopt;
+    const auto record = record_of(id_of(step, role, 0, run));
+    if (!record) return std::nullopt;
+    Attempt attempt = as_recorded(*record, code, emits, step, role, run, given);
+    // Only while catching up something may still come that makes it alike.
+    if (!catching_up_ && attempt.result == Result::unlike) attempt.result = Result::threw;
+    return attempt;
+}
+
 std::optional<Executor::Record> Executor::record_of(const EventId& id) {
-    auto row = store_.recorded.find(id);
-    if (!row) return std::nullopt;
-    Record record{.envelope_bytes = std::move(row->envelope), .envelope = {}};
+    Record record;
+    if (auto row = store_.recorded.find(id)) {
+        record.envelope_bytes = std::move(row->envelope);
+    } else if (const auto seq = origin_.waited ? store_.outbox.find(id) : std::nullopt) {
+        record.envelope_bytes = store_.outbox.row(*seq).value().envelope;
+    } else {
+        return std::nullopt;
+    }
     const auto read = core::decode(record.envelope_bytes);
     SAGA_ASSERT(std::holds_alternative<core::Envelope>(read));  // it was when it was recorded
     record.envelope = std::get<core::Envelope>(read);

@@ -21,6 +21,7 @@ struct Origin {
     std::uint16_t hops = 0;  ///< of the cause
     std::string trace;
     std::optional<core::StoreTime> stored_at;  ///< of a message of the stream
+    bool waited = false;  ///< it was tried before: what comes of it may be on record already
 };
 
 Origin origin_of(const core::Message& message);
@@ -100,6 +101,10 @@ class Executor final : public core::Host {
     core::Attempt guarded(May may, Handler handler);
     core::Attempt run_code(const detail::Code& code, May may, const Given& given);
 
+    std::optional<core::Attempt> on_record(const detail::Code& code,
+                                           std::span<const detail::Emits> emits,
+                                           std::string_view step, core::Role role,
+                                           const EventId& run, const Given& given);
     core::Attempt as_recorded(const Record& record, const detail::Code& code,
                               std::span<const detail::Emits> emits, std::string_view step,
                               core::Role role, const EventId& run, const Given& given);

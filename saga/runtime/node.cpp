@@ -34,6 +34,12 @@ std::string id_of(store::Store& store, Random& random) {
     return id;
 }
 
+std::size_t bytes_in(const std::deque<Delivery>& messages) {
+    std::size_t bytes = 0;
+    for (const Delivery& message : messages) bytes += message.bytes.size();
+    return bytes;
+}
+
 }  // namespace
 
 Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key, bus::Bus& bus,
@@ -123,11 +129,11 @@ void Node::gather() {
         in_.messages.push_back(
             {std::move(message.subject), std::move(message.bytes), message.seq, message.stored_at});
     }
-    reader_.set_waiting(in_.messages.size());
+    reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     // What concerns nobody here moves the cursor along with other work, or now and then.
     const std::uint64_t cursor = store_.cursor.position().seq;
     const bool far = reader_.read_to() > cursor + core::kMaxReady;
-    if (link_.reading() && (!in_.messages.empty() || far || now_ >= next_move_)) {
+    if (!draining_ && link_.reading() && (!in_.messages.empty() || far || now_ >= next_move_)) {
         in_.read_to = reader_.read_to();
         next_move_ = now_ + kIdleMove;
     }
@@ -158,7 +164,7 @@ void Node::work() {
     more_ = done.more;
     relay_.add(std::move(done.published));
     for (const Reply& reply : done.replies) desk_.reply(reply);
-    reader_.set_waiting(in_.messages.size());
+    reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     const core::StoreTime last = store_.cursor.last_stored_at();
     in_.timers_until = std::max(in_.timers_until.value_or(Time{}),
                                 std::chrono::floor<std::chrono::microseconds>(last));
@@ -288,12 +294,18 @@ void Node::drain() {
     if (draining_) return;
     draining_ = true;
     bus_.unlisten();
+    // An idle cursor goes along to what was read: if the stream is trimmed meanwhile, nothing of
+    // ours is lost with it.
+    const bool level = link_.reading() && in_.messages.empty() && !reader_.has_ready();
+    const std::uint64_t read_to = level ? reader_.read_to() : 0;
     reader_.close();
     in_.forget_messages();
+    in_.read_to = read_to;
 }
 
 bool Node::drained() const {
     return draining_ && running_.empty() && in_.answers.empty() && in_.requests.empty() &&
+           in_.read_to <= store_.cursor.position().seq &&
            (relay_.idle() || link_.state() == LinkState::down);
 }
 
@@ -328,8 +340,8 @@ void Node::delivered(bus::StoredMessage message, std::uint64_t nth, std::uint64_
 void Node::heartbeat(std::uint64_t nth, std::uint64_t stream_seq) {
     reader_.on_heartbeat(nth, stream_seq, now_);
 }
-void Node::pull_ended(std::uint64_t pull) {
-    reader_.on_pull_ended(pull, now_);
+void Node::pull_ended(std::uint64_t, const bus::PullEnd& end) {
+    reader_.on_pull_ended(end, now_);
 }
 void Node::consumer_lost(std::string_view why) {
     reader_.on_lost(why, now_);

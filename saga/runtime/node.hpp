@@ -44,6 +44,7 @@ class Node final : public bus::Listener {
     std::string trouble() const;
     std::string state_json() const;
     const Worker& worker() const { return worker_; }
+    const Reader& reader() const { return reader_; }
 
     // bus::Listener
     void connected(const bus::Server& server) override;
@@ -51,7 +52,7 @@ class Node final : public bus::Listener {
     void denied(std::string_view what) override;
     void delivered(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending) override;
     void heartbeat(std::uint64_t nth, std::uint64_t stream_seq) override;
-    void pull_ended(std::uint64_t pull) override;
+    void pull_ended(std::uint64_t pull, const bus::PullEnd& end) override;
     void consumer_lost(std::string_view why) override;
     void acked(bus::Channel channel, std::uint64_t token, const bus::PubAck& ack) override;
     void refused(bus::Channel channel, const bus::Problem& problem) override;

@@ -1,5 +1,7 @@
 #include "saga/runtime/reader.hpp"
 
+#include <algorithm>
+
 #include "saga/core/limits.hpp"
 
 namespace saga::runtime {
@@ -8,7 +10,7 @@ void Reader::open(std::uint64_t from, std::vector<std::string> filters, bus::Ste
     filters_ = std::move(filters);
     from_ = from;
     read_to_ = from - 1;
-    ready_.clear();
+    take();
     remove_old(now);
 }
 
@@ -16,8 +18,8 @@ void Reader::close() {
     ++generation_;
     state_ = State::closed;
     read_to_ = 0;  // what was read and not taken was not read
-    ready_.clear();
-    pulls_.clear();
+    take();
+    forget_pulls();
 }
 
 /// Goes on behind the last message that was read.
@@ -32,7 +34,7 @@ void Reader::reopen(std::string_view why, bus::Steady now) {
 /// given back with what it had delivered already.
 void Reader::remove_old(bus::Steady now) {
     state_ = State::opening;
-    pulls_.clear();
+    forget_pulls();
     const std::uint64_t mine = ++generation_;
     bus_.delete_consumer(consumer_, [this, mine, now](const auto&) {
         if (mine == generation_) create(now);  // whatever the answer: the new one tells
@@ -79,12 +81,25 @@ bus::Steady Reader::next_tick() const {
     return bus::Steady::max();
 }
 
+void Reader::forget_pulls() {
+    owed_ = 0;
+    large_ = false;
+}
+
 void Reader::ask() {
-    const std::size_t here = ready_.size() + waiting_;
-    while (pulls_.size() < core::kPulls && here < core::kMaxReady) {
-        pulls_.push_back({++last_pull_, core::kPullBatch});
-        bus_.pull(consumer_, last_pull_, core::kPullBatch, core::kPullExpires, core::kHeartbeat);
-    }
+    const auto pull = [&](int batch, std::size_t max_bytes) {
+        owed_ += static_cast<std::uint64_t>(batch);
+        bus_.pull(consumer_, ++last_pull_,
+                  {.batch = batch,
+                   .max_bytes = max_bytes,
+                   .expires = core::kPullExpires,
+                   .heartbeat = core::kHeartbeat});
+    };
+    if (ready_.size() + waiting_ >= core::kMaxReady ||
+        ready_bytes_ + waiting_bytes_ >= core::kMaxReadyBytes)
+        return;
+    if (std::exchange(large_, false)) pull(1, 0);
+    while (owed_ <= (core::kPulls - 1) * core::kPullBatch) pull(core::kPullBatch, core::kPullBytes);
 }
 
 void Reader::on_message(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending,
@@ -94,9 +109,10 @@ void Reader::on_message(bus::StoredMessage message, std::uint64_t nth, std::uint
     if (nth != nth_ + 1) return reopen("a gap in what the consumer delivers", now);
     nth_ = nth;
     pending_ = pending;
-    if (!pulls_.empty() && --pulls_.front().left == 0) pulls_.pop_front();
+    if (owed_ > 0) --owed_;
     if (message.seq <= read_to_) return;  // a follower that lags may begin too early
     read_to_ = message.seq;
+    ready_bytes_ += message.bytes.size();
     ready_.push_back(std::move(message));
 }
 
@@ -108,10 +124,13 @@ void Reader::on_heartbeat(std::uint64_t nth, std::uint64_t stream_seq, bus::Stea
     if (stream_seq > read_to_) read_to_ = stream_seq;
 }
 
-void Reader::on_pull_ended(std::uint64_t pull, bus::Steady now) {
+void Reader::on_pull_ended(const bus::PullEnd& end, bus::Steady now) {
     if (state_ != State::open) return;
     heard_ = now;
-    std::erase_if(pulls_, [&](const Pull& each) { return each.id == pull; });
+    const std::uint64_t left = end.left.value_or(core::kPullBatch);
+    owed_ -= std::min(owed_, left);
+    // Nothing of it came: the message does not fit into a whole request, and one alone takes it.
+    if (end.too_large && left == core::kPullBatch) large_ = true;
 }
 
 void Reader::on_lost(std::string_view why, bus::Steady now) {

@@ -29,9 +29,15 @@ class Reader {
     void tick(bus::Steady now);
     bus::Steady next_tick() const;
 
-    std::deque<bus::StoredMessage> take() { return std::exchange(ready_, {}); }
+    std::deque<bus::StoredMessage> take() {
+        ready_bytes_ = 0;
+        return std::exchange(ready_, {});
+    }
     /// Tells how many messages wait elsewhere, so that the reader does not run ahead.
-    void set_waiting(std::size_t waiting) { waiting_ = waiting; }
+    void set_waiting(std::size_t waiting, std::size_t bytes) {
+        waiting_ = waiting;
+        waiting_bytes_ = bytes;
+    }
     bool has_ready() const { return !ready_.empty(); }  ///< There is something to take.
     /// All up to here was read, or passed over because no filter takes it.
     std::uint64_t read_to() const { return read_to_; }
@@ -49,20 +55,17 @@ class Reader {
     void on_message(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending,
                     bus::Steady now);
     void on_heartbeat(std::uint64_t nth, std::uint64_t stream_seq, bus::Steady now);
-    void on_pull_ended(std::uint64_t pull, bus::Steady now);
+    void on_pull_ended(const bus::PullEnd& end, bus::Steady now);
     void on_lost(std::string_view why, bus::Steady now);
 
   private:
     enum class State : std::uint8_t { closed, opening, pausing, open };
-    struct Pull {
-        std::uint64_t id = 0;
-        int left = 0;
-    };
     void reopen(std::string_view why, bus::Steady now);
     void remove_old(bus::Steady now);
     void create(bus::Steady now);
     void created(const bus::Result<bus::ConsumerState>& result, bus::Steady now);
     void ask();
+    void forget_pulls();
 
     bus::Bus& bus_;
     std::string consumer_;
@@ -73,9 +76,14 @@ class Reader {
     std::uint64_t generation_ = 0;  // answers to an earlier one are nobody's
     std::uint64_t from_ = 1, nth_ = 0, read_to_ = 0, pending_ = 0, reopened_ = 0;
     std::uint64_t last_pull_ = 0;
-    std::deque<Pull> pulls_;
+    /// Messages that pull requests have asked for and that may still come. (No message says which
+    /// request it answers.) Too high by what was left of a request that came to its last byte
+    /// exactly: after two of these in one consumer's life the heartbeats may stop, and it is made
+    /// anew.
+    std::uint64_t owed_ = 0;
+    bool large_ = false;  // the next message is larger than any request that has a bound
     std::deque<bus::StoredMessage> ready_;
-    std::size_t waiting_ = 0;
+    std::size_t ready_bytes_ = 0, waiting_ = 0, waiting_bytes_ = 0;
     bus::Steady heard_;  // of the broker, while open; when to try again, while pausing
 };
 

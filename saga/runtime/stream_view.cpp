@@ -33,7 +33,9 @@ class Ears final : public bus::Listener {
     void heartbeat(std::uint64_t nth, std::uint64_t stream_seq) override {
         reader_.on_heartbeat(nth, stream_seq, now_);
     }
-    void pull_ended(std::uint64_t pull) override { reader_.on_pull_ended(pull, now_); }
+    void pull_ended(std::uint64_t, const bus::PullEnd& end) override {
+        reader_.on_pull_ended(end, now_);
+    }
     void consumer_lost(std::string_view why) override { reader_.on_lost(why, now_); }
     void acked(bus::Channel, std::uint64_t, const bus::PubAck&) override {}
     void refused(bus::Channel, const bus::Problem&) override {}

@@ -163,7 +163,8 @@ class Worker {
     bool bury(const Request* request);
 
     void adopt(const core::Message& message);
-    void close_record(const EventId& id, const store::Recorded::Row& row);
+    void close_record(const EventId& id, const store::Recorded::Row& row,
+                      const std::set<std::int64_t>& unlike);
     void obey(const core::Message& message);
     Reply command(const detail::CommandCode& command, const Request& request);
     void mine(const core::Message& message);

@@ -153,14 +153,16 @@ void Worker::apply(const Retry& retry) {
     const auto read = core::decode(stands.envelope);
     if (const auto* envelope = std::get_if<core::Envelope>(&read)) {
         const core::Message event(stands.envelope, *envelope, stands.stream_seq, stands.stored_at);
-        begin(state, origin_of(event)).on_retry(*row, &event);
+        Origin origin = origin_of(event);
+        origin.waited = true;
+        begin(state, std::move(origin)).on_retry(*row, &event);
     } else {
         const auto step =
             std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {
                 return each.step == row->step && each.run == row->run;
             });
         const EventId cause = step == state.steps.end() ? EventId{} : step->event;
-        begin(state, {.cause = cause, .time = now_}).on_retry(*row, nullptr);
+        begin(state, {.cause = cause, .time = now_, .waited = true}).on_retry(*row, nullptr);
     }
 }
 

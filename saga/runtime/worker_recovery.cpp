@@ -17,7 +17,9 @@ void Worker::begin_catch_up(std::uint64_t until) {
 void Worker::end_catch_up(Time now) {
     now_ = now;
     transaction([&] {
+        std::set<std::int64_t> unlike;
         for (const auto& [saga, position] : store_.parked.unlike()) {
+            unlike.insert(saga);
             core::SagaState state = store_.load(saga);
             begin(state, {.time = now});
             for (core::ParkedRow row : state.parked) {
@@ -27,21 +29,26 @@ void Worker::end_catch_up(Time now) {
                                false);
             }
         }
-        while (const auto left = store_.recorded.first()) close_record(left->first, left->second);
+        while (const auto left = store_.recorded.first())
+            close_record(left->first, left->second, unlike);
         store_.meta.erase(store::Meta::kCatchUp);
     });
     catch_up_until_.reset();
     executor_.set_catching_up(false);
 }
 
-/// The world has seen it, and nothing here leads to it: an operator should know.
-void Worker::close_record(const EventId& id, const store::Recorded::Row& row) {
+/// The world has seen it, and nothing here leads to it: an operator should know. Of a saga that
+/// waits with something unlike its record an operator knows already: what is tried again there
+/// finds its record in the outbox.
+void Worker::close_record(const EventId& id, const store::Recorded::Row& row,
+                          const std::set<std::int64_t>& unlike) {
     const auto read = core::decode(row.envelope);
     const core::Envelope& envelope = std::get<core::Envelope>(read);
     const core::Message message(row.envelope, envelope, row.stream_seq, {});
     core::SagaState state = store_.load(envelope.saga);
     begin(state, {.time = now_});
-    executor_.dead_letter(message, {}, "on record, and nothing here leads to it any more");
+    if (!unlike.contains(state.row.key))
+        executor_.dead_letter(message, {}, "on record, and nothing here leads to it any more");
     store_.outbox.insert({.seq = 0,
                           .id = id,
                           .saga = state.row.key,

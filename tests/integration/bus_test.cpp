@@ -28,7 +28,10 @@ struct Heard final : bus::Listener {
         last_nth = nth;
         looked_to = stream_seq;
     }
-    void pull_ended(std::uint64_t pull) override { ended.push_back(pull); }
+    void pull_ended(std::uint64_t pull, const bus::PullEnd& end) override {
+        ended.push_back(pull);
+        ends.push_back(end);
+    }
     void consumer_lost(std::string_view) override { ++lost; }
     void acked(bus::Channel, std::uint64_t token, const bus::PubAck& ack) override {
         acks.emplace_back(token, ack);
@@ -43,6 +46,7 @@ struct Heard final : bus::Listener {
     std::vector<std::string> forbidden;
     std::vector<bus::StoredMessage> messages;
     std::vector<std::uint64_t> ended;
+    std::vector<bus::PullEnd> ends;
     std::vector<std::pair<std::uint64_t, bus::PubAck>> acks;
     std::vector<bus::Problem> refusals;
     std::vector<bus::Request> requests;
@@ -142,7 +146,7 @@ TEST_CASE("bus: reads in order from a position, filtered or not, and beats while
         REQUIRE(ok(made));
         CHECK(std::get<bus::ConsumerState>(made).delivered == 0);
         const std::uint64_t expected = std::get<bus::ConsumerState>(made).pending;
-        line.bus.pull("tester", 1, 1000, 30s, 500ms);
+        line.bus.pull("tester", 1, {.batch = 1000, .expires = 30s, .heartbeat = 500ms});
         REQUIRE(line.until([&] { return line.heard.heartbeats > 0; }));
         // A server before 2.10 knows no list of filters, and delivers all.
         CHECK(line.heard.messages.size() == expected);
@@ -162,11 +166,13 @@ TEST_CASE("bus: says that a pull has ended, and that the consumer is gone") {
         REQUIRE(ok(line.await<bus::ConsumerState>([&](auto done) {
             line.bus.create_consumer({"tester", {"saga.>"}, 1}, std::move(done));
         })));
-        line.bus.pull("tester", 7, 10, 1s, 300ms);
+        line.bus.pull("tester", 7, {.batch = 10, .expires = 1s, .heartbeat = 300ms});
         REQUIRE(line.until([&] { return !line.heard.ended.empty(); }));
         CHECK(line.heard.ended.front() == 7);
+        CHECK(line.heard.ends.front().left == 10);
+        CHECK(!line.heard.ends.front().too_large);
         REQUIRE(line.heard.lost == 0);
-        line.bus.pull("tester", 8, 10, 30s, 500ms);
+        line.bus.pull("tester", 8, {.batch = 10, .expires = 30s, .heartbeat = 500ms});
         Line other(broker.url());
         REQUIRE(ok(other.await<std::monostate>(
             [&](auto done) { other.bus.delete_consumer("tester", std::move(done)); })));

@@ -37,17 +37,6 @@ struct Outside {
     }
 };
 
-/// Puts the database of `service` back to what was saved of it.
-void save(Landscape& l, Instance& instance, const std::string& service) {
-    fs::remove(l.folder / "backup");
-    instance.store().db().backup_to(l.folder / "backup");
-    CHECK(fs::exists(l.file(service)));
-}
-void restore(Landscape& l, const std::string& service) {
-    for (const char* tail : {"-wal", "-shm"}) fs::remove(l.file(service) + tail);
-    fs::copy_file(l.folder / "backup", l.file(service), fs::copy_options::overwrite_existing);
-}
-
 /// Runs sagas before and after a backup of `victim`, puts it back, and looks at what comes of it.
 template <class Victim, class Restart>
 void restored(Victim victim, Restart restart, const std::string& service) {
@@ -56,7 +45,7 @@ void restored(Victim victim, Restart restart, const std::string& service) {
         Landscape l(binary, calling_auditor(), {.ask = outside.ask()});
         for (int i = 0; i < 4; ++i) l.ask(fmt::format("before{}", i), i == 3 ? 99 : 1);
         REQUIRE(l.drive_all([&] { return ended(*l.asking) == 4 && l.at_rest(); }));
-        save(l, *victim(l), service);
+        save(l, *victim(l));
         std::vector<std::string> answers;
         for (int i = 0; i < 4; ++i) answers.push_back(l.ask(fmt::format("after{}", i), 1 + i));
         REQUIRE(l.drive_all([&] { return ended(*l.asking) == 8 && l.at_rest(); }));
@@ -122,7 +111,7 @@ TEST_CASE("history: a restored auditor asks nobody outside again") {
 
 TEST_CASE("history: restored in the middle of sagas, all of them end") {
     on_each_landscape([](Landscape& l) {
-        save(l, *l.granting, "granter");
+        save(l, *l.granting);
         l.auditing.reset();
         for (int i = 0; i < 5; ++i) l.ask(fmt::format("t{}", i), i % 2 == 0 ? 13 : 1);
         REQUIRE(l.drive_all([&] { return l.granting->value("SELECT count(*) FROM grants") == 5; }));
@@ -234,6 +223,30 @@ TEST_CASE("history: what was trimmed unread needs an operator's word") {
                            Instance::Options{.rebuild = true});
         REQUIRE(l.drive_all([&] { return !l.granting->running(); }));
         CHECK(l.granting->failure().find("no longer holds its first") != std::string::npos);
+    });
+}
+
+TEST_CASE("history: what was read and concerned nobody is no loss when it is trimmed") {
+    on_each_landscape([](Landscape& l) {
+        for (int round = 1; round <= 3; ++round) {
+            l.ask(fmt::format("t{}", round), 1);
+            REQUIRE(l.drive_all([&] { return ended(*l.asking) == round && l.at_rest(); }));
+            const std::string noise = "of no concern";
+            const std::uint64_t last =
+                inject(l.broker, "saga.stranger.done.Noise.p00", std::as_bytes(std::span(noise)));
+            REQUIRE(last > 0);
+            for (Instance* each : l.all()) {
+                const auto read = [&] { return each->node().reader().read_to() >= last; };
+                REQUIRE(l.drive_all(read));
+                each->stop();
+            }
+            for (const char* service : {"asker", "granter", "auditor"})
+                CHECK(left(l, service, "SELECT seq FROM cursor") >= std::int64_t(last));
+            age(l.broker);
+            l.start();
+            const bool ready = l.drive_all([&] { return l.ready(); });
+            REQUIRE(ready);
+        }
     });
 }
 

@@ -225,3 +225,27 @@ TEST_CASE(
         CHECK(l.granting->value("SELECT count(*) FROM grants WHERE ticket = 't'") == 0);
     });
 }
+
+TEST_CASE("hostile: messages larger than a whole pull request are read without a halt") {
+    on_each_server([](const std::string& binary) {
+        Broker broker(binary, "max_payload: 12MB");
+        broker.bootstrap();
+        auto config = nlohmann::json::parse(bus::assets(1, 0).front().config);
+        config["max_msg_size"] = -1;
+        api(broker, "STREAM.UPDATE.SAGA", config.dump());
+        TempFolder folder;
+        Instance reading(reader(), folder.path(), broker.url());
+        REQUIRE(drive({&reading}, [&] { return reading.ready(); }));
+        std::uint64_t last = 0;
+        for (const std::size_t kibibytes : {1, 10'000, 1, 10'000, 10'000})
+            last = inject(broker, "saga.stranger.done.Junk.p00",
+                          std::vector<std::byte>(kibibytes * 1024));
+        for (int i = 0; i < 60; ++i)  // more than two requests' bytes
+            last =
+                inject(broker, "saga.stranger.done.Junk.p00", std::vector<std::byte>(300 * 1024));
+        REQUIRE(last == 65);
+        REQUIRE(drive({&reading}, [&] { return reading.store().aside.count() == 65; }));
+        CHECK(reading.node().reader().reopened() == 0);
+        CHECK(reading.ready());
+    });
+}

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/nats_client.hpp"
@@ -9,6 +10,9 @@
 #include "saga/runtime/stream_view.hpp"
 
 namespace saga::testing {
+
+namespace fs = std::filesystem;
+
 namespace {
 
 struct Ears final : bus::Listener {
@@ -17,7 +21,7 @@ struct Ears final : bus::Listener {
     void denied(std::string_view) override {}
     void delivered(bus::StoredMessage, std::uint64_t, std::uint64_t) override {}
     void heartbeat(std::uint64_t, std::uint64_t) override {}
-    void pull_ended(std::uint64_t) override {}
+    void pull_ended(std::uint64_t, const bus::PullEnd&) override {}
     void consumer_lost(std::string_view) override {}
     void acked(bus::Channel, std::uint64_t, const bus::PubAck&) override {}
     void refused(bus::Channel, const bus::Problem&) override {}
@@ -158,6 +162,30 @@ bool Landscape::at_rest() {
                instance->value("SELECT count(*) FROM outbox WHERE stream_seq IS NULL") == 0 &&
                instance->value("SELECT count(*) FROM parked") == 0;
     return rest && ended(*asking) == asking->value("SELECT count(*) FROM sagas");
+}
+
+void save(Landscape& landscape, Instance& instance) {
+    fs::remove(landscape.folder / "backup");
+    instance.store().db().backup_to(landscape.folder / "backup");
+}
+
+void restore(Landscape& landscape, const std::string& service) {
+    const std::string file = landscape.file(service);
+    for (const char* tail : {"-wal", "-shm"}) fs::remove(file + tail);
+    fs::copy_file(landscape.folder / "backup", file, fs::copy_options::overwrite_existing);
+}
+
+Process victim(const Landscape& landscape, const std::vector<std::string>& variables) {
+    return {"integration-victim",
+            {"--data", landscape.folder.path().string(), "--server", landscape.broker.url()},
+            landscape.folder / "victim.log",
+            variables};
+}
+
+std::int64_t left(const Landscape& landscape, const std::string& service, std::string_view select) {
+    store::Store store({.path = landscape.file(service), .vfs = {}}, {});
+    store::Statement statement(store.db(), select);
+    return store::number(statement);
 }
 
 }  // namespace saga::testing

@@ -12,6 +12,7 @@
 
 #include "saga/core/envelope.hpp"
 #include "tests/integration/instance.hpp"
+#include "tests/integration/process.hpp"
 #include "tests/landscape/landscape.hpp"
 
 namespace saga::testing {
@@ -67,6 +68,14 @@ struct Landscape {
     Instance::Options checks;
     std::optional<Instance> asking, granting, auditing;
 };
+
+/// A backup of a service's database, and back to it while the service is down.
+void save(Landscape& landscape, Instance& instance);
+void restore(Landscape& landscape, const std::string& service);
+
+/// The auditor as a process, see victim.cpp; what a service that is down has left.
+Process victim(const Landscape& landscape, const std::vector<std::string>& variables = {});
+std::int64_t left(const Landscape& landscape, const std::string& service, std::string_view select);
 
 template <class Test>
 void on_each_server(Test test) {

@@ -2,29 +2,12 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <filesystem>
-
-#include "tests/integration/process.hpp"
 #include "tests/integration/stage.hpp"
 
 using namespace saga;
 using namespace saga::testing;
 
 namespace {
-
-Process victim(Landscape& l, std::vector<std::string> variables = {}) {
-    return {"integration-victim",
-            {"--data", l.folder.path().string(), "--server", l.broker.url()},
-            l.folder / "victim.log",
-            variables};
-}
-
-/// A look at what a victim that is dead has left.
-std::int64_t left(Landscape& l, const std::string& select) {
-    store::Store store({.path = l.file("auditor"), .vfs = {}}, {});
-    store::Statement statement(store.db(), select);
-    return store::number(statement);
-}
 
 std::int64_t closed(Landscape& l) {
     return l.asking->value("SELECT count(*) FROM sagas WHERE ended_by = 'Closed'");
@@ -50,7 +33,7 @@ TEST_CASE("store: a full disk pauses the service, which goes on when there is ro
         CHECK(l.auditing->value("SELECT count(*) FROM checks") == asked);
         const Counted counted = count_stream(l.broker);
         CHECK(counted.names.at("Checked") == asked);
-        for (const auto& [id, times] : counted.ids) CHECK_MESSAGE(times == 1, id);
+        for (const auto& each : counted.ids) CHECK_MESSAGE(each.second == 1, each.first);
     });
 }
 
@@ -77,9 +60,9 @@ TEST_CASE("store: a message that kills the process each time is a dead letter in
             break;
         }
         CHECK(deaths == 1 + core::kMaxCrashes);  // the first was not counted beforehand
-        CHECK(left(l, "SELECT count(*) FROM parked WHERE state = 6") == 1);
-        CHECK(left(l, "SELECT count(*) FROM checks") == 4);
-        CHECK(left(l, "SELECT value FROM meta WHERE name = 'clean'") == 1);
+        CHECK(left(l, "auditor", "SELECT count(*) FROM parked WHERE state = 6") == 1);
+        CHECK(left(l, "auditor", "SELECT count(*) FROM checks") == 4);
+        CHECK(left(l, "auditor", "SELECT value FROM meta WHERE name = 'clean'") == 1);
     });
 }
 

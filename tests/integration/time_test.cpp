@@ -103,3 +103,92 @@ TEST_CASE("time: a call is made under one key until it is answered, also after a
         CHECK(l.auditing->value("SELECT count(*) FROM checks") == 1);
     });
 }
+
+namespace {
+
+/// A granter whose patience is short, and nobody who checks.
+void impatient(Landscape& l, std::size_t batch) {
+    l.auditing->stop();
+    l.auditing.reset();
+    l.granting->stop();
+    l.granting.emplace(granter(200ms), l.folder.path(), l.broker.url(),
+                       Instance::Options{.worker = {.executor = {}, .batch = batch}});
+    REQUIRE(l.drive_all([&] { return l.granting->ready(); }));
+}
+
+std::int64_t overdue(Landscape& l, const std::string& saga) {
+    return l.granting->value(
+        "SELECT count(*) FROM outbox JOIN sagas ON sagas.saga = outbox.saga "
+        "WHERE subject LIKE '%.Overdue.%' AND sagas.id = '" +
+        saga + "'");
+}
+
+std::int64_t timers(Landscape& l) {
+    return l.granting->value("SELECT count(*) FROM timers");
+}
+
+/// A ticket whose deadline has passed while the granter did not look.
+void ask_and_wait(Landscape& l, const std::string& ticket) {
+    l.ask(ticket, 0);
+    REQUIRE(l.drive_all([&] { return timers(l) == 1; }));
+    const auto due = l.granting->store().timers.next_due();
+    REQUIRE(due.has_value());
+    CHECK(eventually([&] { return std::chrono::system_clock::now() > *due; }));
+}
+
+}  // namespace
+
+TEST_CASE("time: what is read in the round in which its deadline falls due has come in time") {
+    on_each_landscape([](Landscape& l) {
+        impatient(l, core::kBatch);
+        ask_and_wait(l, "t");
+        l.start_auditor();
+        REQUIRE(drive({&*l.asking, &*l.auditing}, [&] { return ended(*l.asking) == 1; }));
+        REQUIRE(l.drive_all([&] { return l.at_rest() && timers(l) == 0; }));
+        CHECK(overdue(l, "t") == 0);
+    });
+}
+
+TEST_CASE("time: a deadline that an earlier message has passed goes before what it waited for") {
+    on_each_landscape([](Landscape& l) {
+        impatient(l, 1);
+        ask_and_wait(l, "t");
+        ask(l.broker, {&*l.asking}, "later", 0);
+        l.start_auditor();
+        REQUIRE(drive({&*l.asking, &*l.auditing}, [&] { return ended(*l.asking) == 1; }));
+        REQUIRE(
+            l.drive_all([&] { return ended(*l.asking) == 2 && l.at_rest() && timers(l) == 0; }));
+        CHECK(overdue(l, "t") == 1);
+        CHECK(ends(l.broker).at("t") == "Closed");
+    });
+}
+
+TEST_CASE("time: a deadline that races what it waits for fires before it, or never") {
+    on_each_landscape([](Landscape& l) {
+        impatient(l, core::kBatch);
+        l.start_auditor();
+        REQUIRE(l.drive_all([&] { return l.ready(); }));
+        int fired = 0;
+        for (int i = 0; i < 20; ++i) {
+            const std::string ticket = fmt::format("t{}", i);
+            ask(l.broker, {&*l.asking, &*l.granting}, ticket, 0);
+            const std::vector<Instance*> two{&*l.asking, &*l.granting};
+            REQUIRE(drive(two, [&] { return timers(l) == 1; }));
+            const Time due = *l.granting->store().timers.next_due() + (i - 12) * 1ms;
+            REQUIRE(drive(two, [&] { return std::chrono::system_clock::now() >= due; }));
+            bool heard = false, late = false;
+            REQUIRE(l.drive_all([&] {
+                const bool now = l.granting->value("SELECT count(*) FROM inbox") == i + 1;
+                late = late || (heard && timers(l) != 0);
+                if (now && !heard) fired += static_cast<int>(overdue(l, ticket));
+                heard = heard || now;
+                return ended(*l.asking) == i + 1 && l.at_rest() && heard;
+            }));
+            CHECK(!late);
+            CHECK(overdue(l, ticket) <= 1);
+        }
+        CHECK(overdue(l) == fired);  // none of them after what it waited for
+        CHECK(timers(l) == 0);
+        MESSAGE(fired << " of 20 deadlines came first");
+    });
+}

@@ -1,6 +1,6 @@
 // The landscape's auditor as a process that tests kill. Tickets of "poison" kill it by themselves;
-// with VICTIM=calling it asks on "test.check" before it judges; with
-// VICTIM=deadly its calls kill it.
+// with VICTIM=calling it asks on "test.check" before it judges, and on "test.withdraw" to undo it;
+// with VICTIM=deadly its calls kill it.
 #include <cstdlib>
 #include <saga/run.hpp>
 #include <string_view>
@@ -48,5 +48,5 @@ int main(int argc, char** argv) {
     if (what != nullptr && std::string_view(what) == "deadly")
         return saga::run(argc, argv, deadly());
     const bool calling = what != nullptr && std::string_view(what) == "calling";
-    return saga::run(argc, argv, calling ? saga::testing::calling_auditor() : poisonous());
+    return saga::run(argc, argv, calling ? saga::testing::undoing_auditor() : poisonous());
 }

@@ -58,6 +58,17 @@ Outcome<Checked, Rejected> judge(Tx& tx, const Granted& granted, const Answer& a
     return Checked{.ticket = granted.ticket};
 }
 
+Question take_back(const View&, const Checked& checked) {
+    return {.ticket = checked.ticket};
+}
+Answer asked_to_withdraw(const Call& call, const Question& question) {
+    return call.request<Answer>("test.withdraw", question);
+}
+Withdrawn withdraw(Tx& tx, const Checked& checked, const Answer&) {
+    tx.exec("DELETE FROM checks WHERE ticket = ?1", checked.ticket);
+    return {.ticket = checked.ticket};
+}
+
 void count(Tx& tx, const AnyEvent& event) {
     tx.exec("INSERT INTO seen VALUES (?1, 1) ON CONFLICT DO UPDATE SET times = times + 1",
             event.type);
@@ -89,6 +100,14 @@ Service auditor() {
 Service calling_auditor() {
     Service service{"auditor", kChecks};
     service.step("check", call(question, asked_outside, judge)).pivot();
+    return service;
+}
+
+Service undoing_auditor() {
+    const CallOptions options{.timeout = std::chrono::seconds(3)};
+    Service service{"auditor", kChecks};
+    service.step("check", call(question, asked_outside, judge, options))
+        .undo(call(take_back, asked_to_withdraw, withdraw, options));
     return service;
 }
 

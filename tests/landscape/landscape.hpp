@@ -7,6 +7,7 @@
 //            revoke   Granted   -> Revoked               when the saga fails
 //            chase    Granted   -> Overdue               if no Checked comes in time
 //   auditor  check    Granted   -> Checked | Rejected    the pivot; 13 is rejected; may be a call
+//            withdraw Checked  -> Withdrawn             of undoing_auditor(): a call, too
 //   reader   counts every event
 #pragma once
 
@@ -21,6 +22,8 @@ Service asker();
 Service granter(std::chrono::milliseconds patience = std::chrono::hours(1));
 Service auditor();
 Service calling_auditor();  ///< asks on "test.check" first
+/// As calling_auditor(), without a pivot: undone by asking on "test.withdraw".
+Service undoing_auditor();
 Service reader();
 
 }  // namespace saga::testing
