@@ -204,7 +204,6 @@ void Node::start_calls() {
     const Time time = timeline_.now();
     if (!may || !next_call_ || *next_call_ > time || caller_.room() == 0) return;
     std::size_t room = caller_.room();
-    if (worker_.careful_calls()) room = running_.empty() ? 1 : 0;
     for (store::Calls::Row& row : store_.calls.due(time, running_.size() + room)) {
         if (room == 0) break;
         if (running_.contains(row.call)) continue;
@@ -217,6 +216,9 @@ void Node::start_calls() {
             more_ = true;
             continue;
         }
+        const bool alone = worker_.careful_calls() && worker_.died_with(row.call);
+        if (alone && !running_.empty()) break;
+        if (alone) room = 1;
         if (worker_.careful_calls() && !worker_.count_call(row.call)) {
             running_.insert(row.call);
             in_.answers.push_back({.call = row.call,

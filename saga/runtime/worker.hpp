@@ -105,9 +105,11 @@ class Worker {
     /// Whether the outbox explains an event of our own name, or did before it was pruned.
     bool published(const core::Envelope& own, Time now);
 
-    /// After an unclean stop calls are made one at a time, each counted beforehand: one that kills
-    /// the process must not do so for ever. False: it was on its way at too many deaths.
+    /// After an unclean stop the first calls are counted before they are made, and one that was on
+    /// its way when the process died is made alone: one that kills the process must not do so for
+    /// ever. False: it was on its way at too many deaths.
     bool careful_calls() const { return careful_calls_ > 0; }
+    bool died_with(std::int64_t call);
     bool count_call(std::int64_t call);
 
     /// A clean stop.
@@ -147,6 +149,7 @@ class Worker {
     Committed commit_all(const std::vector<Item>& items, Inbound& in);
     Committed commit_one_by_one(Inbound& in);
     void take(Inbound& in, const std::vector<Item>& items);
+    static std::string item_of(std::int64_t call);
     std::string name_of(const Item& item) const;
     bool give_up(const Item& item);
 

@@ -83,11 +83,19 @@ void Worker::catch_up_reactions(const std::deque<Delivery>& missed,
     });
 }
 
+/// As it is counted while it is made; its answer is counted as any item.
+std::string Worker::item_of(std::int64_t call) {
+    return fmt::format("perform {}", call);
+}
+
+bool Worker::died_with(std::int64_t call) {
+    return store_.attempts.times(item_of(call)) > 0;
+}
+
 bool Worker::count_call(std::int64_t call) {
     --careful_calls_;
     bool may = false;
-    transaction(
-        [&] { may = store_.attempts.add(fmt::format("perform {}", call)) <= core::kMaxCrashes; });
+    transaction([&] { may = store_.attempts.add(item_of(call)) <= core::kMaxCrashes; });
     return may;
 }
 

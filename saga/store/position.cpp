@@ -95,6 +95,7 @@ Attempts::Attempts(const Database& db)
     : add_(db,
            "INSERT INTO attempts VALUES (?1, 1) ON CONFLICT DO UPDATE SET times = times + 1 "
            "RETURNING times"),
+      times_(db, "SELECT times FROM attempts WHERE item = ?1"),
       erase_(db, "DELETE FROM attempts WHERE item = ?1"),
       clear_(db, "DELETE FROM attempts") {}
 
@@ -102,6 +103,11 @@ int Attempts::add(std::string_view item) {
     Rows rows = add_.query(item);
     SAGA_ASSERT(rows.next());
     return static_cast<int>(rows.integer(0));
+}
+
+int Attempts::times(std::string_view item) {
+    Rows rows = times_.query(item);
+    return rows.next() ? static_cast<int>(rows.integer(0)) : 0;
 }
 
 void Attempts::erase(std::string_view item) {

@@ -64,11 +64,12 @@ class Attempts {
     explicit Attempts(const Database& db);
     /// Counts one more; how many that makes.
     int add(std::string_view item);
+    int times(std::string_view item);
     void erase(std::string_view item);
     void clear();
 
   private:
-    Statement add_, erase_, clear_;
+    Statement add_, times_, erase_, clear_;
 };
 
 }  // namespace saga::store

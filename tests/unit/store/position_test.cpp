@@ -70,6 +70,8 @@ TEST_CASE("attempts: counted for each item until it went well") {
     Fresh f;
     CHECK(f.store.attempts.add("a") == 1);
     CHECK(f.store.attempts.add("a") == 2);
+    CHECK(f.store.attempts.times("a") == 2);
+    CHECK(f.store.attempts.times("b") == 0);
     CHECK(f.store.attempts.add("b") == 1);
     f.store.attempts.erase("a");
     CHECK(f.store.attempts.add("a") == 1);
