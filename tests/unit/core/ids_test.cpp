@@ -89,8 +89,8 @@ TEST_CASE("ids: are UUIDs of version 8 that begin with the milliseconds of the s
     const std::string against = counterexample([&](std::uint32_t seconds, const std::string& saga) {
         const Time started{std::chrono::seconds(seconds)};
         const EventId id = key.id(started, {.service = "s", .saga = saga});
-        RC_ASSERT(id.bytes[6] >> 4 == 8);
-        RC_ASSERT(id.bytes[8] >> 6 == 2);
+        RC_ASSERT((id.bytes[6] >> 4) == 8);
+        RC_ASSERT((id.bytes[8] >> 6) == 2);
         std::uint64_t ms = 0;
         for (std::size_t i = 0; i < 6; ++i) ms = ms << 8 | id.bytes[i];
         RC_ASSERT(ms == std::uint64_t{seconds} * 1'000);
