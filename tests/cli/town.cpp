@@ -104,6 +104,10 @@ void Town::make_dead(const std::string& ticket) {
     exec(*granting, "INSERT INTO grants VALUES ('" + ticket + "', 0)");
     ask(ticket, 1);
     REQUIRE(drive_all([&] { return granting->value("SELECT count(*) FROM parked") > 0; }));
+    use_up();
+}
+
+void Town::use_up() {
     exec(*granting, "UPDATE parked SET attempts = 1000");
     REQUIRE(drive_all(
         [&] { return nlohmann::json::parse(granting->node().state_json()).value("dead", 0) > 0; }));

@@ -36,6 +36,8 @@ struct Town {
     /// A ticket whose grant fails until mend() was called, and has made its last attempt.
     void make_dead(const std::string& ticket);
     void mend(const std::string& ticket);
+    /// What granter tries again has made its last attempt.
+    void use_up();
     /// Publishes what is no event, as one of granter's reads; granter puts it aside.
     void publish_junk();
     void put(const std::string& bucket, const std::string& key, const std::string& value);
