@@ -4,7 +4,21 @@
 
 namespace saga::cli {
 
+/// nats-server 2.9.10 dies (nil pointer in jsMsgGetRequest and jsStreamInfoRequest) of a question
+/// for a message, or for subjects, of a stream that is just being made. Its plain state it tells.
+bool Bucket::has_something() const {
+    const auto info =
+        api_or_null(client_, fmt::format("$JS.API.STREAM.INFO.KV_{}", name_), "", timeout_);
+    return info.is_object() && info.contains("state") &&
+           field(info["state"], "messages", std::uint64_t{0}) > 0;
+}
+
 std::optional<std::string> Bucket::get(const std::string& key) const {
+    if (!has_something()) return std::nullopt;
+    return value(key);
+}
+
+std::optional<std::string> Bucket::value(const std::string& key) const {
     const nlohmann::json ask{{"last_by_subj", fmt::format("$KV.{}.{}", name_, key)}};
     const auto answer = api_or_null(client_, fmt::format("$JS.API.STREAM.MSG.GET.KV_{}", name_),
                                     ask.dump(), timeout_);
@@ -16,6 +30,7 @@ std::optional<std::string> Bucket::get(const std::string& key) const {
 }
 
 std::map<std::string, std::string> Bucket::all() const {
+    if (!has_something()) return {};
     const std::string prefix = fmt::format("$KV.{}.", name_);
     const nlohmann::json ask{{"subjects_filter", prefix + ">"}};
     const auto info =
@@ -27,7 +42,7 @@ std::map<std::string, std::string> Bucket::all() const {
     for (const auto& [subject, messages] : subjects.items()) {
         if (!subject.starts_with(prefix)) continue;
         const std::string key = subject.substr(prefix.size());
-        if (auto value = get(key)) found.emplace(key, std::move(*value));
+        if (auto found_value = value(key)) found.emplace(key, std::move(*found_value));
     }
     return found;
 }

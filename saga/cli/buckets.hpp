@@ -24,6 +24,9 @@ class Bucket {
     void remove(const std::string& key) const;
 
   private:
+    bool has_something() const;
+    std::optional<std::string> value(const std::string& key) const;
+
     bus::NatsClient& client_;
     std::string name_;
     std::chrono::milliseconds timeout_;

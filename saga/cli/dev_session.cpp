@@ -43,7 +43,13 @@ void set(std::vector<std::string>& env, std::string_view name, std::string_view 
     env.push_back(begin + std::string(value));
 }
 
+/// How a Go program begins to say that it dies.
+bool crash(std::string_view log_line) {
+    return log_line.starts_with("panic: ") || log_line.starts_with("fatal error: ");
+}
+
 bool trouble(std::string_view log_line) {
+    if (crash(log_line)) return true;
     constexpr std::array<std::string_view, 3> kLevels{"[WRN]", "[ERR]", "[FTL]"};
     return std::any_of(kLevels.begin(), kLevels.end(), [&](std::string_view level) {
         return log_line.find(level) != std::string_view::npos;
@@ -296,6 +302,7 @@ bool DevSession::programs_gone() const {
 }
 
 void DevSession::fail(const std::string& why, Steady now) {
+    supervisor_.turn(now, false);  // its last words, if it has died
     failure_ = why;
     for (const std::string& line : broker_says_) failure_ += "\n  " + harmless(line);
     phase_ = Phase::stopping_broker;
@@ -309,8 +316,7 @@ void DevSession::fail(const std::string& why, Steady now) {
 /// Of the broker only what is wrong: it says a screenful at each start.
 void DevSession::on_line(std::size_t program, std::string_view line) {
     if (program == broker_) {
-        broker_says_.emplace_back(line);
-        if (broker_says_.size() > kTail) broker_says_.pop_front();
+        keep(line);
         if (!trouble(line) || phase_ == Phase::broker) return;
     } else {
         says_[program] = line;
@@ -318,6 +324,14 @@ void DevSession::on_line(std::size_t program, std::string_view line) {
     if (plan_.json)
         return outlet_.put(cli::line({{"program", names_[program]}, {"line", line}}) + "\n");
     outlet_.put(prefixed(paint_, program, names_[program], columns_, line));
+}
+
+/// The last lines; of a crash the first ones, since the last are the middle of a stack.
+void DevSession::keep(std::string_view line) {
+    if (crash(line)) broker_says_.clear();
+    broker_says_.emplace_back(line);
+    if (broker_says_.size() <= kTail) return;
+    crash(broker_says_.front()) ? broker_says_.pop_back() : broker_says_.pop_front();
 }
 
 void DevSession::remark(std::size_t program, const std::string& text) {

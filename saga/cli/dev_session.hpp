@@ -62,6 +62,7 @@ class DevSession {
     void fail(const std::string& why, Steady now);
 
     void on_line(std::size_t program, std::string_view line);
+    void keep(std::string_view line);
     void remark(std::size_t program, const std::string& text);
     void say(const std::string& text);
     void say_up();
