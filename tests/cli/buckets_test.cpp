@@ -21,6 +21,8 @@ class Looking {
         stop_ = true;
         thread_.join();
     }
+    Looking(const Looking&) = delete;
+    Looking& operator=(const Looking&) = delete;
     std::uint64_t looks() const { return looks_; }
 
   private:
