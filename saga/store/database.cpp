@@ -62,6 +62,11 @@ struct Database::Controls {
     Statement begin, commit, savepoint, rollback_to, release;
 };
 
+void end_process(const std::string& why) {
+    std::fprintf(stderr, "%s\n", why.c_str());
+    std::abort();
+}
+
 FileLock::FileLock(const std::string& path) {
     const std::string name = path + ".lock";
     descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -89,7 +94,7 @@ FileLock::~FileLock() {
     ::close(descriptor_);
 }
 
-Database::Database(const Options& options) : path_(options.path) {
+Database::Database(const Options& options) : path_(options.path), end_(options.end) {
     const bool memory = path_ == ":memory:";
     if (!memory && options.vfs.empty()) lock_.emplace(path_);
     try {
@@ -156,11 +161,10 @@ void Database::commit() {
         rollback();
         raise(handle(), extended, "COMMIT");
     }
-    std::fprintf(stderr,
-                 "%s: COMMIT failed (%s): whether it counts is known only after a restart, so this "
-                 "process ends here\n",
-                 path_.c_str(), sqlite3_errmsg(handle()));
-    std::abort();
+    end_(fmt::format(
+        "{}: COMMIT failed ({}): whether it counts is known only after a restart, so this process "
+        "ends here",
+        path_, sqlite3_errmsg(handle())));
 }
 
 void Database::rollback() noexcept {

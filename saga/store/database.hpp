@@ -3,6 +3,7 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <saga/error.hpp>
@@ -21,6 +22,9 @@ class Broken : public Error {
   public:
     using Error::Error;
 };
+
+/// Says why on stderr, and aborts.
+[[noreturn]] void end_process(const std::string& why);
 
 /// Holds `<path>.lock` until it goes, or the process does, however that happens. One owner a file:
 /// a second one is refused at once and told the first one's process id.
@@ -42,6 +46,9 @@ class Database {
     struct Options {
         std::string path;
         std::string vfs;  ///< empty: the system's
+        /// Told of a COMMIT that failed on I/O. When it returns, nothing that is done from then on
+        /// may reach a disk or a wire.
+        std::function<void(const std::string& why)> end = &end_process;
     };
     /// Throws Error, in one sentence that says what to do, when the file is locked, is no database,
     /// is not ours, or is damaged.
@@ -74,6 +81,7 @@ class Database {
     void configure();
     void inspect() const;
     std::string path_;
+    std::function<void(const std::string&)> end_;
     std::optional<FileLock> lock_;
     std::unique_ptr<SQLite::Database> db_;
     std::unique_ptr<Controls> controls_;  // prepared BEGIN, COMMIT, SAVEPOINT, ...

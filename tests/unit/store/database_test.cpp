@@ -4,8 +4,8 @@
 
 #include <fstream>
 
+#include "tests/sim/disk.hpp"
 #include "tests/unit/store/fixture.hpp"
-#include "tests/unit/store/small_disk.hpp"
 
 using namespace saga;
 using namespace saga::test;
@@ -115,19 +115,19 @@ TEST_CASE("database: a full disk undoes the transaction and nothing else") {
 }
 
 TEST_CASE("database: a disk that is full when a transaction commits undoes it, and ends nothing") {
-    const Folder folder;
-    SmallDisk disk;
+    sim::Disk disk(1, [] { return core::StoreTime{}; });
+    sim::Life life, second;
     {
-        Database db({.path = folder.file("a.db"), .vfs = disk.vfs()});
+        Database db({.path = "a.db", .vfs = disk.mount(life)});
         db.exec("CREATE TABLE t (x); INSERT INTO t VALUES ('kept')");
-        for (const int room : {0, 2'000, 6'000}) {  // nothing fits, or a part of the frames
+        for (const std::uint64_t room : {0, 2'000, 6'000}) {  // nothing fits, or a part
             CAPTURE(room);
             db.begin();
             db.exec("INSERT INTO t VALUES (zeroblob(9000))");
-            disk.set_room(room);
+            disk.set({.room = room});
             CHECK_THROWS_AS(db.commit(), store::DiskFull);
             CHECK(!db.in_transaction());
-            disk.set_room(1'000'000);
+            disk.set({});
             CHECK(count(db, "t") == 1);
         }
         db.begin();
@@ -135,8 +135,34 @@ TEST_CASE("database: a disk that is full when a transaction commits undoes it, a
         db.commit();
         CHECK(count(db, "t") == 2);
     }
-    Database db({.path = folder.file("a.db"), .vfs = disk.vfs()});
+    Database db({.path = "a.db", .vfs = disk.mount(second)});
     CHECK(count(db, "t") == 2);
+}
+
+TEST_CASE("database: a COMMIT that fails on I/O ends the process, and nothing else is said of it") {
+    for (const bool writing : {true, false}) {
+        CAPTURE(writing);
+        sim::Disk disk(1, [] { return core::StoreTime{}; });
+        sim::Life life, second;
+        std::string why;
+        {
+            Database db({.path = "a.db", .vfs = disk.mount(life), .end = [&](const auto& told) {
+                             why = told;
+                         }});
+            db.exec("CREATE TABLE t (x)");
+            if (writing)
+                disk.set({.good_writes = 1});
+            else
+                disk.set({.good_syncs = 0});
+            db.begin();
+            db.exec("INSERT INTO t VALUES (1)");
+            db.commit();
+            disk.kill();
+        }
+        CHECK(why.find("a.db: COMMIT failed (disk I/O error)") == 0);
+        Database db({.path = "a.db", .vfs = disk.mount(second)});
+        CHECK(count(db, "t") == (writing ? 0 : 1));  // unknown, until here
+    }
 }
 
 TEST_CASE("database: a savepoint that is not kept takes back what is its own") {
