@@ -103,6 +103,7 @@ Database::Database(const Options& options) : path_(options.path), end_(options.e
         sqlite3_extended_result_codes(handle(), 1);
         configure();
         inspect();
+        settle();
         controls_ = std::make_unique<Controls>(*this);
     } catch (const SQLite::Exception& failure) {
         throw Error(fmt::format("cannot open the database {}: {}", path_, failure.what()));
@@ -141,6 +142,16 @@ void Database::inspect() const {
     if (none || size > kInspected) return;
     if (const std::string found = pragma(*this, "quick_check(1)"); found != "ok")
         throw Broken(found);
+}
+
+/// A process that was killed inside COMMIT may have written all of it and synced nothing: it is
+/// read like the rest, and must last before anybody hears of it.
+void Database::settle() {
+    try {
+        checkpoint();
+    } catch (const DiskFull&) {
+        // The WAL is synced before it is copied.
+    }
 }
 
 void Database::exec(const std::string& sql) const {

@@ -40,7 +40,8 @@ class FileLock {
 };
 
 /// Opens with locking_mode=EXCLUSIVE, journal_mode=WAL, synchronous=FULL, each read back; one
-/// thread. Path ":memory:" is for tests: it promises nothing after the process.
+/// thread. What can be read outlives a power cut, whoever wrote it. Path ":memory:" is for tests:
+/// it promises nothing after the process.
 class Database {
   public:
     struct Options {
@@ -80,6 +81,7 @@ class Database {
     struct Controls;
     void configure();
     void inspect() const;
+    void settle();
     std::string path_;
     std::function<void(const std::string&)> end_;
     std::optional<FileLock> lock_;

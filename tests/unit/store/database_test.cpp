@@ -165,6 +165,49 @@ TEST_CASE("database: a COMMIT that fails on I/O ends the process, and nothing el
     }
 }
 
+TEST_CASE("database: what a killed process had not synced lasts once the next one reads it") {
+    sim::Chance chance(1);
+    std::int64_t read = 0;
+    for (std::uint64_t acts = 0; acts < 12; ++acts) {
+        CAPTURE(acts);
+        sim::Disk disk(1, [] { return core::StoreTime{}; });
+        const auto rows_after = [&](sim::Life& life) {
+            Database db({.path = "a.db", .vfs = disk.mount(life)});
+            return count(db, "t");
+        };
+        sim::Life first, second, third;
+        {
+            Database db({.path = "a.db", .vfs = disk.mount(first)});
+            db.exec("CREATE TABLE t (x)");
+            first.on_death([&] { disk.kill(); });
+            first.end_after(acts);
+            for (int nth = 0; !first.dead(); ++nth) db.exec("INSERT INTO t VALUES (1)");
+        }
+        second.on_death([&] { disk.power_cut(chance); });
+        {
+            Database db({.path = "a.db", .vfs = disk.mount(second)});
+            read = count(db, "t");  // and now others hear of it
+            second.end_after(0);
+            second.act();
+        }
+        CHECK(rows_after(third) >= read);
+    }
+}
+
+TEST_CASE("database: opens on a full disk, with a WAL that does not fit into its file") {
+    sim::Disk disk(1, [] { return core::StoreTime{}; });
+    sim::Life first, second;
+    {
+        Database db({.path = "a.db", .vfs = disk.mount(first)});
+        db.exec("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(50000))");
+        disk.kill();
+    }
+    disk.set({.room = 0});
+    Database db({.path = "a.db", .vfs = disk.mount(second)});
+    CHECK(count(db, "t") == 1);
+    CHECK_THROWS_AS(db.checkpoint(), store::DiskFull);
+}
+
 TEST_CASE("database: a savepoint that is not kept takes back what is its own") {
     Database db(at(":memory:"));
     db.exec("CREATE TABLE t (x)");
