@@ -1,0 +1,57 @@
+// The bank of the shop, outside of all sagas: its real ledger, on a disk that never fails.
+#pragma once
+
+#include <map>
+
+#include "saga/runtime/caller.hpp"
+#include "services/bank/ledger.hpp"
+#include "tests/sim/life.hpp"
+#include "tests/sim/schedule.hpp"
+#include "tests/sim/wire.hpp"
+
+namespace saga::sim {
+
+struct BankHabits {
+    double decline = 0, unheard = 0, silent = 0;
+    Duration least = std::chrono::milliseconds(1), most = std::chrono::milliseconds(20);
+};
+
+class Bank {
+  public:
+    explicit Bank(Chance chance) : chance_(chance), ledger_(":memory:") {}
+
+    /// What it answers on bank.charge or bank.refund. Throws what stops the simulation.
+    std::vector<std::byte> answer(std::string_view subject, Bytes question, std::string_view key);
+    void credit(std::int64_t cents);  ///< What every account is opened with.
+    shop::BankBooks books() const;    ///< All of them.
+    BankHabits habits;
+    Chance& chance() { return chance_; }
+
+  private:
+    Chance chance_;
+    shop::Ledger ledger_;
+};
+
+/// Makes a service's calls: after their time, or never, as the bank's habits and the network say.
+class SimCaller final : public runtime::Caller {
+  public:
+    SimCaller(Schedule& schedule, Bank& bank, Life& life, std::function<void()> wake)
+        : schedule_(schedule), bank_(bank), life_(life), wake_(std::move(wake)) {}
+
+    void start(runtime::CallJob job) override;
+    std::size_t room() const override { return kMost - *under_way_; }
+    std::vector<runtime::CallResult> take() override { return std::exchange(*come_, {}); }
+
+  private:
+    static constexpr std::size_t kMost = 16;
+    Schedule& schedule_;
+    Bank& bank_;
+    Life& life_;
+    std::function<void()> wake_;
+    // Shared with what is under way: the process may be gone when it comes.
+    std::shared_ptr<std::vector<runtime::CallResult>> come_ =
+        std::make_shared<std::vector<runtime::CallResult>>();
+    std::shared_ptr<std::size_t> under_way_ = std::make_shared<std::size_t>(0);
+};
+
+}  // namespace saga::sim

@@ -1,0 +1,105 @@
+// A service on a machine of its own: a disk, a clock, a network, and a process that comes and goes.
+#pragma once
+
+#include <optional>
+#include <saga/service.hpp>
+
+#include "saga/runtime/node.hpp"
+#include "tests/sim/bank.hpp"
+#include "tests/sim/disk.hpp"
+#include "tests/sim/sim_bus.hpp"
+
+namespace saga::sim {
+
+/// The machine's clock: its date is wrong by `skew`, its steady one is right.
+class SimClock final : public runtime::Clock {
+  public:
+    explicit SimClock(const Schedule& schedule) : schedule_(schedule) {}
+    Time now() override {
+        return std::chrono::floor<std::chrono::microseconds>(schedule_.date() + skew);
+    }
+    Steady steady() override { return schedule_.now(); }
+    Duration skew{};
+
+  private:
+    const Schedule& schedule_;
+};
+
+enum class Death : std::uint8_t { kill, power_cut };
+
+class Machine {
+  public:
+    struct Options {
+        runtime::Worker::Options worker{};
+        runtime::Pruner::Horizons horizons{};
+    };
+    using Make = std::function<Service()>;
+    Machine(std::string name, Make make, Schedule& schedule, Broker& broker, Bank& bank,
+            Chance chance, Options options);
+    ~Machine();
+
+    struct Flags {
+        bool rebuild = false, accept_history_loss = false;
+    };
+    void start() { start({}); }
+    void start(Flags flags);  ///< A new process, unless one runs.
+    /// Now, between two of its turns.
+    void end(Death death);
+    /// In the midst of its work: `acts` writes, syncs and sends from now.
+    void end_after(std::uint64_t acts, Death death);
+    void drain();  ///< As SIGTERM does; the process ends when it has drained.
+    /// Nothing of it runs until then, as after SIGSTOP; its connection stays.
+    void pause(Duration how_long);
+
+    /// Its files, while it does not run.
+    Disk::Image backup() const { return disk_.image(); }
+    void restore(const Disk::Image& image);
+    void lose_disk();
+
+    const std::string& name() const { return name_; }
+    bool running() const { return process_ != nullptr; }
+    bool ready() const;
+    /// Nothing is left to do here, as far as it knows.
+    bool at_rest(std::uint64_t head) const;
+    std::string trouble() const;
+    const Contract& contract() const { return service_.contract(); }
+    runtime::Node& node();
+    store::Store& store();
+    SimBus& bus();
+    Net& net() { return net_; }
+    Disk& disk() { return disk_; }
+    SimClock& clock() { return clock_; }
+    /// Of the process that ended last: what it said.
+    const std::string& failure() const { return failure_; }
+    std::uint64_t deaths() const { return deaths_; }
+    std::uint64_t acts() const;
+    /// Called when a process has ended, however.
+    void on_end(std::function<void()> told) { on_end_ = std::move(told); }
+
+  private:
+    struct Process;
+    void wake();
+    void plan(Steady when);
+    void turn();
+    void bury();
+
+    std::string name_;
+    Service service_;
+    Schedule& schedule_;
+    Broker& broker_;
+    Bank& bank_;
+    Chance chance_;
+    Options options_;
+    Net net_;
+    SimClock clock_;
+    Disk disk_;
+    core::IdKey key_;
+    std::unique_ptr<Process> process_;
+    Death death_ = Death::kill;
+    Steady planned_ = Steady::max(), busy_until_{}, paused_until_{};
+    std::uint64_t plan_ = 0, deaths_ = 0;
+    std::string failure_;
+    std::function<void()> on_end_;
+};
+
+}  // namespace saga::sim

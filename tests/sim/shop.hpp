@@ -1,0 +1,40 @@
+// The shop in a simulation: its services, its books, its customers' orders.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "services/shop/books.hpp"
+#include "tests/sim/customer.hpp"
+#include "tests/sim/machine.hpp"
+
+namespace saga::sim {
+
+/// The four services, each on a machine of its own, in an order that stays.
+std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& broker, Bank& bank,
+                                                    const Chance& chance,
+                                                    const Machine::Options& options);
+
+/// Books of all services, which run, as `shop audit` reads them over the wire.
+shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, const Bank& bank,
+                       const Broker& broker);
+
+/// What customers do: fill the shelves, order, cancel, ask twice, change their mind under one key.
+class Market {
+  public:
+    Market(Schedule& schedule, Customer& customer, Chance chance)
+        : schedule_(schedule), customer_(customer), chance_(chance) {}
+    /// Deliveries now, and so many orders over the time.
+    void open(int orders, Duration over);
+
+  private:
+    void deliver();
+    void order(int nth);
+    shop::PlaceOrder draw(const std::string& id);
+
+    Schedule& schedule_;
+    Customer& customer_;
+    Chance chance_;
+};
+
+}  // namespace saga::sim

@@ -1,0 +1,181 @@
+#include "tests/sim/world.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "saga/core/subject.hpp"
+#include "saga/store/statement.hpp"
+#include "services/shop/audit.hpp"
+#include "tests/sim/weather.hpp"
+
+namespace saga::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLook = 500ms;       // at whether all is at rest
+constexpr auto kLiveness = 2h;      // after the faults have ended everything ends within that
+constexpr double kFaultRate = 0.3;  // of being among a seed's faults
+
+/// These lose what a database restored from a backup would have to be told: not both in one run.
+const std::set<Fault> kBrokerLoses{Fault::tail, Fault::rollback, Fault::wipe, Fault::remade,
+                                   Fault::hole};
+const std::set<Fault> kServiceLoses{Fault::backup, Fault::rebuild};
+
+class World {
+  public:
+    explicit World(const Setup& setup)
+        : setup_(setup),
+          chance_(setup.seed),
+          broker_(schedule_),
+          bank_(chance_.branch("bank")),
+          machines_(shop_machines(schedule_, broker_, bank_, chance_.branch("machines"), {})),
+          customer_(schedule_, broker_, chance_.branch("customer")),
+          market_(schedule_, customer_, chance_.branch("market")),
+          weather_(schedule_, broker_, bank_, machines_, customer_, chance_.branch("weather"),
+                   outcome_) {}
+
+    Outcome run() {
+        bank_.credit(chance_.happens(0.5) ? 1'000'000 : 6'000);
+        broker_.make_assets();
+        market_.open(setup_.sagas, setup_.trouble * 3 / 4);
+        weather_.begin(setup_.faults, setup_.trouble);
+        const Steady trouble_ends = schedule_.now() + setup_.trouble;
+        while (schedule_.step(trouble_ends)) {
+        }
+        weather_.clear();
+        come_to_rest();
+        judge();
+        return std::move(outcome_);
+    }
+
+  private:
+    bool at_rest() {
+        const Stream* stream = broker_.stream(core::kStream);
+        if (stream == nullptr || !customer_.idle()) return false;
+        const bool all = std::all_of(machines_.begin(), machines_.end(), [&](const auto& machine) {
+            return machine->at_rest(stream->last_seq);
+        });
+        if (!all) return false;
+        store::Statement open(machines_[0]->store().db(),
+                              "SELECT count(*) FROM orders WHERE state = 'open'");
+        return store::number(open) == 0;
+    }
+
+    void come_to_rest() {
+        const Steady last = schedule_.now() + kLiveness;
+        for (Steady look = schedule_.now(); look < last; look += kLook) {
+            while (schedule_.step(look)) {
+            }
+            if (at_rest()) return;
+        }
+        for (const auto& machine : machines_) {
+            const std::string state =
+                machine->running() ? machine->node().state_json() : machine->trouble();
+            outcome_.violations.push_back(
+                fmt::format("I8: {} is not at rest two hours after the last fault: {}",
+                            machine->name(), state));
+        }
+        if (!customer_.idle()) outcome_.violations.emplace_back("I8: a customer still waits");
+    }
+
+    void judge() {
+        const bool all = std::all_of(machines_.begin(), machines_.end(),
+                                     [](const auto& machine) { return machine->running(); });
+        if (!all) return;  // said already
+        const shop::Books books = shop_books(machines_, bank_, broker_);
+        const shop::Audit audit = shop::audit(books);
+        for (const std::string& wrong : audit.violations)
+            outcome_.violations.push_back("I3: " + wrong);
+        count(books);
+        told(books);
+        for (const auto& machine : machines_)
+            if (const auto dead = machine->store().parked.count(true); dead != 0)
+                outcome_.violations.push_back(
+                    fmt::format("I8: {} gave up on {} items", machine->name(), dead));
+    }
+
+    /// What customers were told stands (I9).
+    void told(const shop::Books& books) {
+        // What was accepted and not published yet goes with the disk.
+        const bool forgets =
+            setup_.faults.contains(Fault::backup) || setup_.faults.contains(Fault::rebuild);
+        std::set<std::string> seen;
+        for (const Customer::Asked& asked : customer_.history()) {
+            if (asked.verb != "place") continue;
+            const bool accepted = asked.told == Customer::Told::accepted;
+            if (accepted && !forgets && !books.orders.contains(asked.key))
+                outcome_.violations.push_back(
+                    fmt::format("I9: order {} was accepted, and no book has it", asked.key));
+            if (accepted && !seen.insert(asked.key).second)
+                outcome_.coverage.hit("command repeated: same answer");
+            if (asked.refusal == "conflict")
+                outcome_.coverage.hit("command with another body: conflict");
+        }
+    }
+
+    void count(const shop::Books& books) {
+        outcome_.sagas = books.orders.size();
+        outcome_.trace = broker_.trace();
+        outcome_.duplicates += broker_.duplicates();
+        outcome_.coverage.hit("duplicate publication", broker_.duplicates());
+        store::Statement reasons(machines_[0]->store().db(),
+                                 "SELECT state, reason, count(*) FROM orders GROUP BY 1, 2");
+        store::Rows rows = reasons.query();
+        while (rows.next()) {
+            const auto times = static_cast<std::uint64_t>(rows.integer(2));
+            const std::string_view reason = rows.text(1);
+            if (rows.text(0) == "confirmed") outcome_.coverage.hit("saga confirmed", times);
+            if (reason == "StockShort") outcome_.coverage.hit("saga rejected: out of stock", times);
+            if (reason == "PaymentDeclined")
+                outcome_.coverage.hit("saga rejected: payment declined", times);
+            if (reason == "OrderCancelled")
+                outcome_.coverage.hit("saga rejected: cancelled", times);
+            if (reason == "ShippingRefused")
+                outcome_.coverage.hit("saga rejected: shipment refused", times);
+        }
+        for (const auto& [id, payment] : books.payments)
+            if (payment.refunded > 0) outcome_.coverage.hit("refund after a payment");
+        for (const auto& machine : machines_) {
+            const runtime::Node& node = machine->node();
+            outcome_.coverage.hit("reader made anew", node.reader().reopened());
+            outcome_.coverage.hit("dead letter of what is no event",
+                                  static_cast<std::uint64_t>(machine->store().aside.count()));
+            outcome_.events += node.worker().counts().handled;
+        }
+    }
+
+    Setup setup_;
+    Outcome outcome_;
+    Schedule schedule_;
+    Chance chance_;
+    Broker broker_;
+    Bank bank_;
+    std::vector<std::unique_ptr<Machine>> machines_;
+    Customer customer_;
+    Market market_;
+    Weather weather_;
+};
+
+}  // namespace
+
+Setup draw(std::uint64_t seed) {
+    Chance chance = Chance(seed).branch("setup");
+    Setup setup{.seed = seed,
+                .sagas = 5 + static_cast<int>(chance.below(30)),
+                .trouble = chance.between<Duration>(5s, 90s),
+                .faults = {}};
+    const std::set<Fault>& excluded = chance.happens(0.6) ? kServiceLoses : kBrokerLoses;
+    for (std::size_t i = 0; i < kFaults; ++i) {
+        const auto fault = static_cast<Fault>(i);
+        if (chance.happens(kFaultRate) && !excluded.contains(fault)) setup.faults.insert(fault);
+    }
+    return setup;
+}
+
+Outcome simulate(const Setup& setup) {
+    return World(setup).run();
+}
+
+}  // namespace saga::sim
