@@ -88,7 +88,7 @@ inline constexpr std::size_t kMaxQueued = 10'000;
 inline constexpr int kEventAttempts = 14;
 /// Of an undo: about 7 hours. A saga that cannot be undone is the worst thing that can happen here.
 inline constexpr int kUndoAttempts = 40;
-/// Of an event that waits for another one, or for a lock.
+/// Of an event that waits for another one, or for a lock: what wakes it earlier does not count.
 inline constexpr int kLaterAttempts = 40;
 inline constexpr auto kFirstRetry = 100ms;
 inline constexpr auto kLastRetry = 15min;

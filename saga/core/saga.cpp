@@ -76,7 +76,7 @@ void Saga::on_event(const Message& event) {
                  &event, "waits behind an earlier event of its saga");
         }
     }
-    wake_later(e.id);
+    wake_later(&e.id);
     settle();
 }
 
@@ -301,6 +301,7 @@ void Saga::on_retry(ParkedRow row, const Message* event) {
         case Waits::call:
             break;  // only an operator moves it
     }
+    if (!waits(row)) wake_later(row.what == Waits::event ? &row.event : nullptr);
     settle();
 }
 
@@ -321,6 +322,7 @@ void Saga::on_answer(const StepRow& asked, Part part, Bytes answer) {
             attempt.result == Result::success ? finish(*step, row, attempt)
                                               : fail_step(*step, row, attempt);
         }
+        wake_later();
     } else if (!host_.retry_call(row, part, attempt.why, false)) {
         on_dead_call(row, part, attempt.why);
     }

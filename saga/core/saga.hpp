@@ -244,7 +244,8 @@ class Saga {
     void pass_over(const ParkedRow& row, const Message* event);
     const ParkedRow* dead_call(const StepRow& row, Part part) const;
     void wake_next();
-    void wake_later(const EventId& but);
+    void wake_later(const EventId* but = nullptr);
+    bool waits(const ParkedRow& row) const;
     void settle();
 
     static std::optional<std::uint32_t> slot_of(const detail::StepCode& step,

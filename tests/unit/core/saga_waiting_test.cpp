@@ -148,6 +148,37 @@ TEST_CASE("later: blocks nobody, and looks again after each later event of the s
     CHECK(bench.retry().did() == "run one, unparks step one later, done OneDone");
 }
 
+TEST_CASE("later: what its saga's events wake it for is no attempt of its own") {
+    Declared service = three();
+    service.step("note", {"Moved"}, {"Noted"}).once_per_event();
+    Bench bench{service};
+    const int events = 2 * core::most_attempts(core::Ladder::later);
+    bench.next("run one", later(), events + 1).done("First");
+    for (int nth = 1; nth <= events; ++nth) bench.done("Moved", nth).retry();
+    CHECK(bench.parked() == "step one later");
+    bench.did();
+    CHECK(bench.backoff().did() == "run one, unparks step one later, done OneDone");
+}
+
+TEST_CASE("later: looks again once what it waits for comes out of the queue") {
+    Bench bench{three()};
+    bench.next("run one", later(), 3).next("run two", threw()).done("First").done("Second");
+    bench.done("Third").retry().did();
+    CHECK(bench.parked() == "step one later, step two retry, event Third behind");
+    bench.next("run one", later(), 1).backoff();
+    CHECK(bench.parked() == "");
+    CHECK(bench.journal() == "two done, three done, one done");
+}
+
+TEST_CASE("later: looks again once a call of its saga is answered") {
+    Declared service = three();
+    service.step("ask", {"Fourth"}, {"Answered"}).calls();
+    Bench bench{service};
+    bench.next("run one", later(), 2).done("First").done("Fourth").retry().did();
+    CHECK(bench.answer("ask").did() == "settle ask, done Answered, wakes step one later");
+    CHECK(bench.retry().did() == "run one, unparks step one later, done OneDone");
+}
+
 TEST_CASE("later: after its last attempt it is dead and holds up what comes after") {
     Bench bench{three()};
     const int most = core::most_attempts(core::Ladder::later);
