@@ -90,16 +90,25 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
     });
     take(in, items);
     in.stored_letters.clear();
-    return {.published = executor_.take_published(),
-            .replies = std::exchange(replies_, {}),
-            .items = items.size(),
-            .more = items.size() >= options_.batch || !in.messages.empty()};
+    Committed done = committed();
+    done.items = items.size();
+    done.more = items.size() >= options_.batch || !in.messages.empty();
+    return done;
+}
+
+/// What the last transaction leaves to be sent.
+Committed Worker::committed() {
+    return {.published = executor_.take_published(), .replies = std::exchange(replies_, {})};
 }
 
 /// After an unclean stop: each item is counted before it is touched, so that the one that kills the
 /// process is known by its count, and parks.
 Committed Worker::commit_one_by_one(Inbound& in) {
     Committed all;
+    const auto add = [&](Committed step) {
+        std::ranges::move(step.published, std::back_inserter(all.published));
+        std::ranges::move(step.replies, std::back_inserter(all.replies));
+    };
     while (careful_ > 0) {
         std::vector<Item> one = collect(in, 1);
         if (one.empty()) break;
@@ -108,27 +117,22 @@ Committed Worker::commit_one_by_one(Inbound& in) {
         bool gone = false;
         transaction(
             [&] { gone = store_.attempts.add(name) > core::kMaxCrashes && give_up(one.front()); });
+        add(committed());
         if (gone) {
             take(in, one);
         } else {
-            Committed step;
             try {
-                step = commit_all(one, in);
+                add(commit_all(one, in));
             } catch (const store::DiskFull&) {
                 if (all.items == 0) throw;
                 all.more = true;  // what is done is done, and has to be told
                 return all;
             }
-            std::move(step.published.begin(), step.published.end(),
-                      std::back_inserter(all.published));
-            std::move(step.replies.begin(), step.replies.end(), std::back_inserter(all.replies));
         }
         transaction([&] { store_.attempts.erase(name); });
         ++all.items;
         if (--careful_ == 0) all.more = true;
     }
-    std::ranges::move(executor_.take_published(), std::back_inserter(all.published));
-    std::ranges::move(std::exchange(replies_, {}), std::back_inserter(all.replies));
     if (careful_ > 0) commit_all({}, in);  // the cursor and stored letters are no items
     return all;
 }

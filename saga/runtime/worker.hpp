@@ -97,6 +97,7 @@ class Worker {
     bool catching_up() const { return catch_up_until_.has_value(); }
     std::optional<std::uint64_t> catch_up_until() const { return catch_up_until_; }
     /// The head of start time is reached: what is unlike its record is a matter for an operator.
+    /// What is to be published of it stands in the outbox alone: the relay reads it there.
     void end_catch_up(Time now);
 
     /// Applies reactions of a new release to what was read before it.
@@ -148,6 +149,7 @@ class Worker {
     std::vector<Item> collect(const Inbound& in, std::size_t most);
     Committed commit_all(const std::vector<Item>& items, Inbound& in);
     Committed commit_one_by_one(Inbound& in);
+    Committed committed();
     void take(Inbound& in, const std::vector<Item>& items);
     static std::string item_of(std::int64_t call);
     std::string name_of(const Item& item) const;

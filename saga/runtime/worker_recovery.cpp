@@ -33,6 +33,7 @@ void Worker::end_catch_up(Time now) {
             close_record(left->first, left->second, unlike);
         store_.meta.erase(store::Meta::kCatchUp);
     });
+    committed();
     catch_up_until_.reset();
     executor_.set_catching_up(false);
 }

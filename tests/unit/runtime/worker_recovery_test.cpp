@@ -1,0 +1,70 @@
+// After a restore, and after an unclean stop.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/unit/runtime/workshop.hpp"
+
+using namespace saga;
+using namespace saga::test;
+using namespace std::chrono_literals;
+using ::test::Asked;
+using ::test::Checked;
+using ::test::Granted;
+using ::test::Rejected;
+
+namespace {
+
+bool deadly = false;  // whether the check of the ticket "deadly" kills, or only throws
+
+Outcome<Checked, Rejected> check(Tx&, const Granted& granted) {
+    if (granted.ticket == "deadly" && deadly) kill_the_process();
+    if (granted.ticket == "deadly") throw Error("not yet");
+    if (granted.ticket == "large") throw store::DiskFull("the disk is full");
+    return Checked{.ticket = granted.ticket};
+}
+Service moody_auditor() {
+    Service service{"auditor"};
+    service.step("check", check).pivot();
+    return service;
+}
+
+}  // namespace
+
+TEST_CASE("recovery: what the end of catching up told of is not told again by the next round") {
+    Stream stream;
+    Workshop granter{testing::granter(), stream};
+    stream.put({.type = "test.granter.Granted",
+                .saga = "lost",
+                .source = "granter",
+                .payload = detail::pack(Granted{.ticket = "lost"})});
+    granter.begin_catch_up();
+    granter.work();
+    granter.end_catch_up();
+    REQUIRE(granter.value("SELECT count(*) FROM aside") == 1);
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    for (const runtime::Delivery& each : stream.messages) granter.in().messages.push_back(each);
+    const auto done = granter.worker().round(granter.in(), stream.now);
+    REQUIRE(done.published.size() == 1);
+    CHECK(done.published.front().subject.starts_with("saga.granter.done.Granted."));
+}
+
+TEST_CASE("recovery: what is given up before the disk is full is told of") {
+    Stream stream;
+    Workshop auditor{moody_auditor(), stream};
+    stream.put(Granted{.ticket = "deadly"}, "deadly");
+    deadly = false;
+    auditor.work();
+    deadly = true;
+    stream.now += 1h;
+    for (int death = 0; death <= core::kMaxCrashes; ++death) {
+        CHECK_THROWS_AS(auditor.work(), store::Broken);
+        auditor.die();
+    }
+    const std::uint64_t large = stream.put(Granted{.ticket = "large"}, "large");
+    auditor.in().messages.push_back(stream.messages[large - 1]);
+    const auto done = auditor.worker().round(auditor.in(), stream.now);
+    CHECK(auditor.value("SELECT count(*) FROM parked WHERE state = 6") == 1);
+    REQUIRE(done.published.size() == 1);
+    CHECK(done.published.front().subject.starts_with("saga-dlq.auditor."));
+}
