@@ -166,6 +166,9 @@ class Host {
     virtual void dead_letter(const Message& event, std::string_view step, std::string_view why) = 0;
 };
 
+/// Null: this build has no such step.
+const detail::StepCode* find_step(const detail::Contract& contract, std::string_view name);
+
 /// Whether one of the failures so far takes the step back.
 bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row);
 

@@ -5,15 +5,12 @@
 #include "saga/core/saga.hpp"
 
 namespace saga::core {
-namespace {
 
 const detail::StepCode* find_step(const detail::Contract& contract, std::string_view name) {
     for (const detail::StepCode& step : contract.steps)
         if (step.name == name) return &step;
     return nullptr;
 }
-
-}  // namespace
 
 bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row) {
     const detail::StepCode* step = find_step(contract, row.step);

@@ -134,11 +134,10 @@ bool Executor::retry_call(const core::StepRow& row, core::Part part, std::string
         store_.calls.update(call->call, 0, now_, why);
         return true;
     }
-    const auto step = std::find_if(contract_.steps.begin(), contract_.steps.end(),
-                                   [&](const auto& each) { return each.name == row.step; });
+    const detail::StepCode* step = core::find_step(contract_, row.step);
     const int attempts = call->attempts + 1;
     const bool last =
-        step == contract_.steps.end() ||
+        step == nullptr ||
         attempts >= (part == core::Part::step ? step->code : step->undo).options.attempts;
     std::optional<Time> next_at;
     if (!last) next_at = now_ + core::backoff(attempts, random_.next());

@@ -207,9 +207,8 @@ void Node::start_calls() {
     for (store::Calls::Row& row : store_.calls.due(time, running_.size() + room)) {
         if (room == 0) break;
         if (running_.contains(row.call)) continue;
-        const auto step = std::find_if(contract_.steps.begin(), contract_.steps.end(),
-                                       [&](const auto& each) { return each.name == row.step; });
-        if (step == contract_.steps.end()) {  // for an operator
+        const detail::StepCode* step = core::find_step(contract_, row.step);
+        if (step == nullptr) {  // for an operator
             running_.insert(row.call);
             in_.answers.push_back(
                 {.call = row.call, .answer = {}, .why = "this build has no step " + row.step});

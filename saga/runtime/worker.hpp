@@ -168,6 +168,8 @@ class Worker {
     bool bury(const Request* request);
 
     void adopt(const core::Message& message);
+    std::optional<std::uint32_t> deadline_of(const core::StepRow& row,
+                                             const core::Envelope& event) const;
     void close_record(const EventId& id, const store::Recorded::Row& row,
                       const std::set<std::int64_t>& unlike);
     void obey(const core::Message& message);

@@ -90,11 +90,27 @@ void Worker::adopt(const core::Message& message) {
                                {fingerprint, e.id, std::string(command.accepts->name)});
         return;
     }
-    for (const store::Timers::Row& timer : store_.timers.of(state.row.key)) {
-        const core::StepRow row{.step = timer.step, .run = timer.run};
-        if (executor_.id_of(timer.step, core::Role::timer, timer.nth << 16, timer.run) == e.id)
-            return saga.on_timer(row, timer.nth);
+    const auto timers = store_.timers.of(state.row.key);
+    for (const core::StepRow& row : std::vector(state.steps)) {
+        const std::optional<std::uint32_t> nth = deadline_of(row, e);
+        if (!nth) continue;
+        const store::Timers::Row timer{state.row.key, row.step, row.run, *nth};
+        const bool stands = std::find(timers.begin(), timers.end(), timer) != timers.end();
+        return stands ? saga.on_timer(row, *nth) : keep();  // what ends it came before its event
     }
+}
+
+/// Which of the step's deadlines asked by this event.
+std::optional<std::uint32_t> Worker::deadline_of(const core::StepRow& row,
+                                                 const core::Envelope& event) const {
+    const detail::StepCode* step = core::find_step(contract_, row.step);
+    if (step == nullptr) return std::nullopt;
+    for (std::uint32_t nth = 0; nth < step->expects.size(); ++nth)
+        for (std::uint32_t slot = 0; slot < step->expects[nth].asks.size(); ++slot)
+            if (executor_.id_of(row.step, core::Role::timer, (nth << 16) + slot, row.run) ==
+                event.id)
+                return nth;
+    return std::nullopt;
 }
 
 /// An operator's word that this service published and now reads back.

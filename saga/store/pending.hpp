@@ -18,6 +18,7 @@ class Timers {
         std::string step;
         EventId run;
         std::uint32_t nth = 0;
+        bool operator==(const Row&) const = default;
     };
     explicit Timers(const Database& db);
     void insert(const Row& row, Time due);

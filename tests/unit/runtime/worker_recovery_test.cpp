@@ -31,6 +31,30 @@ Service moody_auditor() {
 
 }  // namespace
 
+TEST_CASE("recovery: a deadline that fired while its saga's failure was on its way is on record") {
+    Stream stream;
+    Workshop granter{testing::granter(), stream};
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    granter.work();
+    stream.now += 2h;
+    granter.in().timers_until = stream.now;  // that was the head, as the broker said
+    granter.worker().round(granter.in(), stream.now);
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    granter.work();
+    REQUIRE(stream.count("Overdue") == 1);
+    REQUIRE(stream.count("Revoked") == 1);
+
+    Workshop restored{testing::granter(), stream};
+    restored.begin_catch_up();
+    restored.work();
+    restored.end_catch_up();
+    restored.work();
+    CHECK(restored.value("SELECT count(*) FROM aside") == 0);
+    CHECK(restored.letters().empty());
+    CHECK(stream.count("Overdue") == 1);
+    CHECK(restored.value("SELECT count(*) FROM outbox WHERE stream_seq IS NULL") == 0);
+}
+
 TEST_CASE("recovery: what the end of catching up told of is not told again by the next round") {
     Stream stream;
     Workshop granter{testing::granter(), stream};
