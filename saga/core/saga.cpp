@@ -64,8 +64,11 @@ void Saga::on_event(const Message& event) {
     const bool waits_already = std::any_of(state_.parked.begin(), state_.parked.end(),
                                            [&](const ParkedRow& row) { return row.event == e.id; });
     if (starts && !waits_already) {
-        if (!blocked()) {
+        if (!blocked() && !facts_.apart) {
             take_roles(event, next_place());
+        } else if (!blocked()) {
+            park({.place = next_place(), .event = e.id, .forward = e.forward()}, &event,
+                 "an operator asks for another attempt", true);
         } else if (state_.parked.size() >= kMaxQueued) {
             host_.dead_letter(event, {}, "too many events of its saga wait before it");
         } else {

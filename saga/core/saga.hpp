@@ -185,6 +185,8 @@ class Saga {
         /// After an unclean stop: an undo becomes an item of its own, so that one that kills the
         /// process is counted.
         bool careful = false;
+        /// Every handler becomes an item of its own, which is tried and counted as any.
+        bool apart = false;
     };
 
     Saga(const detail::Contract& contract, SagaState& state, Host& host, Facts facts)

@@ -216,12 +216,13 @@ void Saga::undo(StepRow row, ParkedRow waiting) {
     waiting.step = row.step;
     waiting.run = row.run;
     waiting.forward = false;
-    if (step == nullptr || (facts_.careful && waiting.position == 0)) {
+    const bool apart = (facts_.careful || facts_.apart) && waiting.position == 0;
+    if (step == nullptr || apart) {
         row.state = step == nullptr ? StepState::undo_failed : StepState::undoing;
         put(row);
         if (step == nullptr) waiting.state = Parking::dead;
         if (step == nullptr) return park(waiting, nullptr, "this build has no step " + row.step);
-        return park(waiting, nullptr, "the last stop was unclean: one undo at a time", true);
+        return park(waiting, nullptr, "it is tried by itself", true);
     }
     settle_undo(*step, row, host_.undo(*step, row), waiting);
 }

@@ -176,7 +176,7 @@ class Worker {
     Reply command(const detail::CommandCode& command, const Request& request);
     void mine(const core::Message& message);
     core::Saga rules(core::SagaState& state);
-    core::Saga begin(core::SagaState& state, Origin origin);
+    core::Saga begin(core::SagaState& state, Origin origin, bool apart = false);
     void reject(const Delivery& delivery, std::string_view why);
 
     const Contract& contract_;

@@ -9,10 +9,15 @@
 #include "saga/runtime/worker.hpp"
 
 namespace saga::runtime {
-core::Saga Worker::begin(core::SagaState& state, Origin origin) {
+
+/// `apart`: its handlers run as items of their own.
+core::Saga Worker::begin(core::SagaState& state, Origin origin, bool apart) {
     executor_.begin(state, std::move(origin), now_);
     const Time from(std::chrono::microseconds(store_.meta.number(store::Meta::kJournalFrom)));
-    return {contract_, state, executor_, {.journal_from = from, .careful = careful_ > 0}};
+    return {contract_,
+            state,
+            executor_,
+            {.journal_from = from, .careful = careful_ > 0, .apart = apart}};
 }
 
 // ---- a message ----------------------------------------------------------------------------------
@@ -133,7 +138,7 @@ void Worker::obey(const core::Message& message) {
                           "spoofed: " + *why);
         const core::Message again(row->message, *envelope, row->stream_seq, row->stored_at);
         core::SagaState other = store_.load(envelope->saga);
-        return begin(other, origin_of(again)).on_event(again);
+        return begin(other, origin_of(again), true).on_event(again);
     }
     if (state.row.key == 0) return;
     core::Saga saga = begin(state, origin_of(message));

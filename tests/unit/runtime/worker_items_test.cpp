@@ -5,3 +5,72 @@
 
 using namespace saga;
 using namespace saga::test;
+using namespace std::chrono_literals;
+using ::test::Asked;
+using ::test::Checked;
+using ::test::Granted;
+using ::test::Rejected;
+using ::test::Revoked;
+
+namespace {
+
+Outcome<Checked, Rejected> check(Tx&, const Granted& granted) {
+    if (granted.ticket == "deadly") kill_the_process();
+    return Checked{.ticket = granted.ticket};
+}
+Service fragile_auditor() {
+    Service service{"auditor"};
+    service.step("check", check).pivot();
+    return service;
+}
+
+/// What was put into the stream at `seq` stands aside, not handled.
+void put_aside(Workshop& workshop, const Stream& stream, std::uint64_t seq) {
+    const runtime::Delivery& delivery = stream.messages[seq - 1];
+    const auto read = core::decode(delivery.bytes);
+    const auto& envelope = std::get<core::Envelope>(read);
+    workshop.store().aside.insert({.event_id = envelope.id,
+                                   .saga_id = std::string(envelope.saga),
+                                   .reason = "too many events of its saga wait before it",
+                                   .subject = delivery.subject,
+                                   .message = delivery.bytes,
+                                   .stream_seq = delivery.seq,
+                                   .stored_at = delivery.stored_at},
+                                  stream.now);
+    workshop.store().cursor.move_to(seq, {});
+}
+
+void say(Workshop& workshop, const std::string& verb, std::string_view id) {
+    const auto* begin = reinterpret_cast<const std::byte*>(id.data());
+    workshop.in().requests.push_back({verb, {begin, begin + id.size()}, 1});
+    workshop.work();
+}
+
+}  // namespace
+
+TEST_CASE("items: what stood aside and kills the process that retries it parks in the end") {
+    Stream stream;
+    Workshop auditor{fragile_auditor(), stream};
+    put_aside(auditor, stream, stream.put(Granted{.ticket = "deadly"}, "deadly"));
+    CHECK_THROWS_AS(say(auditor, "retry", "aside-1"), store::Broken);
+    for (int death = 0; death < core::kMaxCrashes; ++death) {
+        auditor.die();
+        CHECK_THROWS_AS(auditor.work(), store::Broken);
+    }
+    auditor.die();
+    stream.put(Granted{.ticket = "good"}, "good");
+    auditor.work();
+    CHECK(auditor.value("SELECT count(*) FROM parked WHERE state = 6") == 1);
+    CHECK(auditor.value("SELECT count(*) FROM aside") == 0);
+    CHECK(stream.count("Checked") == 1);
+}
+
+TEST_CASE("items: what stood aside is handled as it would have been") {
+    Stream stream;
+    Workshop auditor{fragile_auditor(), stream};
+    put_aside(auditor, stream, stream.put(Granted{.ticket = "t"}, "t"));
+    say(auditor, "retry", "aside-1");
+    CHECK(stream.count("Checked") == 1);
+    CHECK(auditor.value("SELECT count(*) FROM parked") == 0);
+    CHECK(auditor.value("SELECT count(*) FROM aside") == 0);
+}
