@@ -244,10 +244,20 @@ void Saga::trigger(const detail::StepCode& step, const Message& event, ParkedRow
     unpark(waiting);
 }
 
+bool Saga::missed(const Message& event, const detail::ReactionCode& reaction) const {
+    const Envelope& e = event.envelope();
+    const bool fit = e.hops <= kMaxHops &&
+                     (reaction.on->verify == nullptr || reaction.on->verify(e.payload));
+    const auto waits = [&](const ParkedRow& row) {
+        return row.what == Waits::reaction && row.step == reaction.on->name && row.event == e.id;
+    };
+    return takes(reaction, e) && fit && !host_.reacted(reaction.on->name, e.id) &&
+           std::none_of(state_.parked.begin(), state_.parked.end(), waits);
+}
+
 void Saga::on_missed(const Message& event, const detail::ReactionCode& reaction) {
     const Envelope& e = event.envelope();
-    if (!takes(reaction, e) || e.hops > kMaxHops) return;
-    if (reaction.on->verify != nullptr && !reaction.on->verify(e.payload)) return;
+    if (!missed(event, reaction)) return;
     if (state_.row.key == 0) {
         state_.row.id = e.saga;
         state_.row.started = e.started;

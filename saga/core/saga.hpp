@@ -193,7 +193,8 @@ class Saga {
         : contract_(contract), state_(state), host_(host), facts_(facts) {}
 
     void on_event(const Message& event);
-    /// An event that was read before this build had the reaction.
+    /// Whether the reaction, which this build did not have when the event was read, is to see it.
+    bool missed(const Message& event, const detail::ReactionCode& reaction) const;
     void on_missed(const Message& event, const detail::ReactionCode& reaction);
     /// `event` is the row's, null for an undo and a timer.
     void on_retry(ParkedRow row, const Message* event);

@@ -100,7 +100,8 @@ class Worker {
     /// What is to be published of it stands in the outbox alone: the relay reads it there.
     void end_catch_up(Time now);
 
-    /// Applies reactions of a new release to what was read before it.
+    /// Applies reactions of a new release to what was read before it; after an unclean stop one event
+    /// at a time, each counted as an item is. What it publishes comes with the next round.
     void catch_up_reactions(const std::deque<Delivery>& missed,
                             const std::set<std::string>& reactions, Time now);
     /// Whether the outbox explains an event of our own name, or did before it was pruned.
@@ -160,6 +161,12 @@ class Worker {
     void apply(const CallResult* result);
     void apply(const Delivery* delivery);
     void apply(const Request* request);
+
+    template <class Work>
+    bool for_each_missed(const Delivery& delivery, const std::set<std::string>& reactions,
+                         Work work);
+    void catch_up_alone(const Delivery& delivery, const std::set<std::string>& reactions);
+    void park_dead(const core::Message& message, core::Waits what, std::string_view step);
 
     bool bury(const Retry& retry);
     bool bury(const Due& due);

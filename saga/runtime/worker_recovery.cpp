@@ -7,6 +7,11 @@
 #include "saga/runtime/worker.hpp"
 
 namespace saga::runtime {
+namespace {
+
+constexpr auto kDied = "the process died each time that this was on the table";
+
+}  // namespace
 
 void Worker::begin_catch_up(std::uint64_t until) {
     transaction([&] { store_.meta.set(store::Meta::kCatchUp, static_cast<std::int64_t>(until)); });
@@ -66,22 +71,57 @@ bool Worker::published(const core::Envelope& own, Time now) {
     return own.time + core::kOutboxHorizon < now && store_.sagas.find(own.saga).key != 0;
 }
 
+/// Calls work(saga, message, reaction) for each of the reactions that has not seen the event; whether
+/// there was one.
+template <class Work>
+bool Worker::for_each_missed(const Delivery& delivery, const std::set<std::string>& reactions,
+                             Work work) {
+    const auto read = core::decode(delivery.bytes);
+    const auto* envelope = std::get_if<core::Envelope>(&read);
+    if (envelope == nullptr || core::spoofed(delivery.subject, *envelope)) return false;
+    const core::Message message(delivery.bytes, *envelope, delivery.seq, delivery.stored_at);
+    bool any = false;
+    for (const detail::ReactionCode& reaction : contract_.reactions) {
+        if (!reactions.contains(std::string(reaction.on->name))) continue;
+        core::SagaState state = store_.load(envelope->saga);
+        core::Saga saga = begin(state, origin_of(message));
+        if (!saga.missed(message, reaction)) continue;
+        work(saga, message, reaction);
+        any = true;
+    }
+    return any;
+}
+
 void Worker::catch_up_reactions(const std::deque<Delivery>& missed,
                                 const std::set<std::string>& reactions, Time now) {
     now_ = now;
+    auto next = missed.begin();
+    for (; careful_ > 0 && next != missed.end(); ++next) catch_up_alone(*next, reactions);
+    const auto apply = [](core::Saga& saga, const auto& message, const auto& reaction) {
+        saga.on_missed(message, reaction);
+    };
     transaction([&] {
-        for (const Delivery& delivery : missed) {
-            const auto read = core::decode(delivery.bytes);
-            const auto* envelope = std::get_if<core::Envelope>(&read);
-            if (envelope == nullptr || core::spoofed(delivery.subject, *envelope)) continue;
-            const core::Message message(delivery.bytes, *envelope, delivery.seq,
-                                        delivery.stored_at);
-            core::SagaState state = store_.load(envelope->saga);
-            for (const detail::ReactionCode& reaction : contract_.reactions)
-                if (reactions.contains(std::string(reaction.on->name)))
-                    begin(state, origin_of(message)).on_missed(message, reaction);
-        }
+        for (; next != missed.end(); ++next) for_each_missed(*next, reactions, apply);
     });
+}
+
+/// As commit_one_by_one() does with an item.
+void Worker::catch_up_alone(const Delivery& delivery, const std::set<std::string>& reactions) {
+    if (!for_each_missed(delivery, reactions, [](auto&&...) {})) return;
+    const std::string name = fmt::format("missed {}", delivery.seq);
+    bool gone = false;
+    transaction([&] { gone = store_.attempts.add(name) > core::kMaxCrashes; });
+    transaction([&] {
+        for_each_missed(delivery, reactions,
+                        [&](core::Saga& saga, const auto& message, const auto& reaction) {
+                            if (gone)
+                                park_dead(message, core::Waits::reaction, reaction.on->name);
+                            else
+                                saga.on_missed(message, reaction);
+                        });
+        store_.attempts.erase(name);
+    });
+    --careful_;
 }
 
 /// As it is counted while it is made; its answer is counted as any item.
@@ -130,10 +170,6 @@ bool Worker::give_up(const Item& item) {
     return std::visit([this](const auto& each) { return bury(each); }, item);
 }
 
-namespace {
-constexpr auto kDied = "the process died each time that this was on the table";
-}
-
 bool Worker::bury(const Retry& retry) {
     core::SagaState state = store_.load(retry.saga);
     begin(state, {.time = now_});
@@ -171,27 +207,34 @@ bool Worker::bury(const CallResult* result) {
 
 bool Worker::bury(const Delivery* delivery) {
     const auto read = core::decode(delivery->bytes);
-    const auto* envelope = std::get_if<core::Envelope>(&read);
-    if (envelope == nullptr) return false;
-    const core::Message message(delivery->bytes, *envelope, delivery->seq, delivery->stored_at);
-    core::SagaState state = store_.load(envelope->saga);
+    if (const auto* envelope = std::get_if<core::Envelope>(&read))
+        park_dead({delivery->bytes, *envelope, delivery->seq, delivery->stored_at},
+                  core::Waits::event, {});
+    return false;
+}
+
+/// Unless a start that went no further did so.
+void Worker::park_dead(const core::Message& message, core::Waits what, std::string_view step) {
+    const core::Envelope& envelope = message.envelope();
+    core::SagaState state = store_.load(envelope.saga);
     begin(state, origin_of(message));
     if (state.row.key == 0) {
-        state.row.id = envelope->saga;
-        state.row.started = envelope->started;
+        state.row.id = envelope.saga;
+        state.row.started = envelope.started;
         executor_.know(state.row);
     }
     std::uint32_t place = 0;
     for (const core::ParkedRow& each : state.parked) {
-        if (each.event == envelope->id) return false;  // by a start that went no further
+        if (each.event == envelope.id && each.step == step) return;
         place = std::max(place, each.place);
     }
     core::ParkedRow row{.place = place + 1,
-                        .event = envelope->id,
-                        .forward = envelope->forward(),
+                        .what = what,
+                        .step = std::string(step),
+                        .event = envelope.id,
+                        .forward = envelope.forward(),
                         .state = core::Parking::dead};
     executor_.park(row, &message, kDied, false);
-    return false;
 }
 
 bool Worker::bury(const Request* request) {

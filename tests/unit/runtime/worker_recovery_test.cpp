@@ -23,6 +23,24 @@ Outcome<Checked, Rejected> check(Tx&, const Granted& granted) {
     if (granted.ticket == "large") throw store::DiskFull("the disk is full");
     return Checked{.ticket = granted.ticket};
 }
+/// A read model, before and after it was told to read Granted.
+void note(Tx& tx, const Granted& granted) {
+    if (granted.ticket == "deadly") kill_the_process();
+    if (granted.ticket == "early" && !deadly) throw Error("not yet");
+    tx.exec("INSERT INTO seen VALUES (?1)", granted.ticket);
+}
+void ignore(Tx&, const Rejected&) {}
+Service reader(bool notes) {
+    Service service{"reader", "CREATE TABLE seen (ticket TEXT PRIMARY KEY) STRICT"};
+    service.on(ignore);
+    if (notes) service.on(note);
+    return service;
+}
+void read_what_was_missed(Workshop& reader, const Stream& stream) {
+    reader.worker().catch_up_reactions({stream.messages.begin(), stream.messages.end()},
+                                       {"Granted"}, stream.now);
+}
+
 Service moody_auditor() {
     Service service{"auditor"};
     service.step("check", check).pivot();
@@ -91,4 +109,32 @@ TEST_CASE("recovery: what is given up before the disk is full is told of") {
     CHECK(auditor.value("SELECT count(*) FROM parked WHERE state = 6") == 1);
     REQUIRE(done.published.size() == 1);
     CHECK(done.published.front().subject.starts_with("saga-dlq.auditor."));
+}
+
+TEST_CASE("recovery: a new reaction that kills the process parks, and reads the rest") {
+    Stream stream;
+    Workshop reading{reader(false), stream};
+    for (const char* ticket : {"first", "deadly", "last"})
+        stream.put(Granted{.ticket = ticket}, ticket);
+    reading.work();
+    reading.die(reader(true));
+    for (int death = 0; death < core::kMaxCrashes; ++death) {
+        CHECK_THROWS_AS(read_what_was_missed(reading, stream), store::Broken);
+        reading.die();
+    }
+    read_what_was_missed(reading, stream);
+    CHECK(reading.value("SELECT count(*) FROM seen") == 2);
+    CHECK(reading.value("SELECT count(*) FROM parked WHERE state = 6 AND what = 3") == 1);
+    CHECK(reading.value("SELECT count(*) FROM attempts") == 0);
+    reading.work();
+    CHECK(reading.letters().size() == 1);
+}
+
+TEST_CASE("recovery: what a new reaction missed waits once, however often it is read") {
+    Stream stream;
+    Workshop reading{reader(true), stream};
+    stream.put(Granted{.ticket = "early"}, "early");
+    deadly = false;
+    for (int times = 0; times < 2; ++times) read_what_was_missed(reading, stream);
+    CHECK(reading.value("SELECT count(*) FROM parked") == 1);
 }
