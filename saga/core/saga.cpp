@@ -246,8 +246,8 @@ void Saga::trigger(const detail::StepCode& step, const Message& event, ParkedRow
 
 bool Saga::missed(const Message& event, const detail::ReactionCode& reaction) const {
     const Envelope& e = event.envelope();
-    const bool fit = e.hops <= kMaxHops &&
-                     (reaction.on->verify == nullptr || reaction.on->verify(e.payload));
+    const bool fit =
+        e.hops <= kMaxHops && (reaction.on->verify == nullptr || reaction.on->verify(e.payload));
     const auto waits = [&](const ParkedRow& row) {
         return row.what == Waits::reaction && row.step == reaction.on->name && row.event == e.id;
     };

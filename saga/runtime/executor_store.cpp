@@ -56,6 +56,7 @@ void Executor::remember(std::string_view reaction, const core::Message& event) {
     const core::Envelope& envelope = event.envelope();
     store_.inbox.insert(state_->row.key, envelope.id, reaction,
                         detail::split_type(envelope.type).name);
+    store_.sagas.heard(state_->row.key, now_);
 }
 
 void Executor::park(core::ParkedRow& row, const core::Message* event, std::string_view why,

@@ -27,6 +27,13 @@ bool Pruner::finished(std::int64_t saga) {
     return state.row.key == 0 || core::finished(contract_, state);
 }
 
+/// Finished here; or nothing was ever to be done here, and its last word need not have come: no
+/// reaction waits.
+bool Pruner::over(const store::Pruning::OldSaga& saga) {
+    const core::SagaState state = store_.load(saga.key);
+    return core::finished(contract_, state) || (saga.only_read && state.parked.empty());
+}
+
 /// Settled, of a finished saga, and old: a reader that was away for longer has lost it anyway.
 bool Pruner::events(Time before) {
     const auto rows = store_.pruning.events(after_event_, core::kPruneBatch);
@@ -53,7 +60,7 @@ bool Pruner::sagas(Time before, Time now) {
         if (young && row.started <= now + core::kClockSkew) break;
         after_saga_ = row.key;
         if (std::exchange(young, false)) continue;
-        if (row.touched >= before || !finished(row.key)) continue;
+        if (row.touched >= before || !over(row)) continue;
         from = std::max(from, row.started.time_since_epoch().count() + 1);
         store_.pruning.erase_saga(row.key);
         ++pruned_;

@@ -25,6 +25,7 @@ class Pruner {
     bool events(Time before);
     bool sagas(Time before, Time now);
     bool finished(std::int64_t saga);
+    bool over(const store::Pruning::OldSaga& saga);
     const Contract& contract_;
     store::Store& store_;
     Horizons horizons_;

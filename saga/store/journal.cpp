@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "saga/core/limits.hpp"
+
 namespace saga::store {
 namespace {
 
@@ -43,7 +45,7 @@ Sagas::Sagas(const Database& db)
               "INSERT INTO sagas (id, started, failed_by, ended_by, touched) "
               "VALUES (?1, ?2, ?3, ?4, ?5) RETURNING saga"),
       mark_(db, "UPDATE sagas SET failed_by = ?2, ended_by = ?3, touched = ?4 WHERE saga = ?1"),
-      touch_(db, "UPDATE sagas SET touched = ?2 WHERE saga = ?1") {}
+      touch_(db, "UPDATE sagas SET touched = ?2 WHERE saga = ?1 AND touched < ?3") {}
 
 core::SagaRow Sagas::find(std::string_view id) {
     Rows rows = by_id_.query(id);
@@ -68,7 +70,11 @@ void Sagas::mark(const core::SagaRow& row, Time now) {
 }
 
 void Sagas::touch(std::int64_t key, Time now) {
-    touch_.exec(key, now);
+    touch_.exec(key, now, Time::max());
+}
+
+void Sagas::heard(std::int64_t key, Time now) {
+    touch_.exec(key, now, now - core::kClockSkew);
 }
 
 Journal::Journal(const Database& db)

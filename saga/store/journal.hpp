@@ -21,6 +21,8 @@ class Sagas {
     void insert(core::SagaRow& row, Time now);
     void mark(const core::SagaRow& row, Time now);
     void touch(std::int64_t key, Time now);
+    /// As touch(), to the hour: what only reads writes no row for each event.
+    void heard(std::int64_t key, Time now);
 
   private:
     Statement by_id_, by_key_, insert_, mark_, touch_;

@@ -9,7 +9,11 @@ Pruning::Pruning(const Database& db)
               "SELECT seq, saga, stream_seq IS NOT NULL, at FROM outbox WHERE seq > ?1 "
               "ORDER BY seq LIMIT ?2"),
       sagas_(db,
-             "SELECT saga, id, started, touched FROM sagas WHERE saga > ?1 ORDER BY saga LIMIT ?2"),
+             "SELECT saga, id, started, touched, NOT ("
+             "EXISTS (SELECT 1 FROM journal WHERE journal.saga = sagas.saga) OR "
+             "EXISTS (SELECT 1 FROM arrived WHERE arrived.saga = sagas.saga) OR "
+             "EXISTS (SELECT 1 FROM commands WHERE commands.saga = sagas.saga)) "
+             "FROM sagas WHERE saga > ?1 ORDER BY saga LIMIT ?2"),
       event_(db, "DELETE FROM outbox WHERE seq = ?1") {
     for (const char* table :
          {"journal", "arrived", "inbox", "commands", "timers", "locks", "sagas"})
@@ -28,7 +32,8 @@ std::vector<Pruning::OldSaga> Pruning::sagas(std::int64_t after, int most) {
     std::vector<OldSaga> found;
     Rows rows = sagas_.query(after, most);
     while (rows.next())
-        found.push_back({rows.integer(0), std::string(rows.text(1)), rows.time(2), rows.time(3)});
+        found.push_back({rows.integer(0), std::string(rows.text(1)), rows.time(2), rows.time(3),
+                         rows.integer(4) != 0});
     return found;
 }
 

@@ -1,0 +1,63 @@
+// What is forgotten, and what is not.
+#include "saga/runtime/pruner.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/runtime/workshop.hpp"
+
+using namespace saga;
+using namespace saga::test;
+using namespace std::chrono_literals;
+using ::test::Asked;
+using ::test::Granted;
+using ::test::Rejected;
+
+namespace {
+
+constexpr auto kLong = core::kRetention + 1h;
+
+void note(Tx&, const Granted&) {}
+Service reader() {
+    Service service{"reader"};
+    service.on(note);
+    return service;
+}
+
+/// How many sagas are left after a whole pass.
+std::int64_t left(Workshop& workshop, Service service, const Stream& stream) {
+    runtime::Pruner pruner(service.contract(), workshop.store(), {});
+    while (pruner.step(stream.now)) continue;
+    return workshop.value("SELECT count(*) FROM sagas");
+}
+
+}  // namespace
+
+TEST_CASE("pruner: a saga that was only read goes, though its end was never heard of") {
+    Stream stream;
+    Workshop reading{reader(), stream};
+    const Time began = stream.now;
+    stream.put(Granted{.ticket = "t"}, "t");
+    reading.work();
+    CHECK(left(reading, reader(), stream) == 1);
+    stream.now = began + kLong / 2;
+    stream.put(Granted{.ticket = "again"}, "t");
+    reading.work();
+    stream.now = began + kLong;
+    CHECK(left(reading, reader(), stream) == 1);  // it was heard of since
+    stream.now += kLong;
+    CHECK(left(reading, reader(), stream) == 0);
+    CHECK(reading.value("SELECT count(*) FROM inbox") == 0);
+}
+
+TEST_CASE("pruner: a saga in which something was done stays until it ends") {
+    Stream stream;
+    Workshop granting{testing::granter(365 * 24h), stream};
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    granting.work();
+    stream.now += 2 * kLong;
+    CHECK(left(granting, testing::granter(365 * 24h), stream) == 1);
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    granting.work();
+    stream.now += kLong;
+    CHECK(left(granting, testing::granter(365 * 24h), stream) == 0);
+}
