@@ -99,6 +99,7 @@ Attempt Executor::run_code(const detail::Code& code, May may, const Given& given
 Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger) {
     const EventId run = step.once_per_event ? trigger.envelope().id : EventId{};
     const Given given = given_to(step, trigger);
+    for (const AnyEvent& event : given.events) origin_.time = std::max(origin_.time, event.time);
     if (auto recorded =
             on_record(step.code, step.emits, step.name, core::Role::outcome, run, given))
         return *std::move(recorded);
@@ -127,6 +128,7 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
 
 Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
+    origin_.time = std::max(origin_.time, now_);  // of its event, whatever it is that undoes it
     const Given given = given_to_follow_up(step, row);
     if (auto recorded =
             on_record(step.undo, step.undone, step.name, core::Role::undo, row.run, given))
@@ -193,6 +195,7 @@ Attempt Executor::as_recorded(const Record& record, const detail::Code& code,
             return {Result::unlike, {}, "the answer on record cannot be read with this key"};
         answer_ = std::move(*answer);
     }
+    if (role == core::Role::undo) origin_.time = envelope.time;
     const bool may_lock = role == core::Role::outcome;
     return guarded(may_lock ? May::lock : May::not_lock, [&](HandlerPort& port) {
         Tx tx(port);

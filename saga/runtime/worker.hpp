@@ -100,8 +100,8 @@ class Worker {
     /// What is to be published of it stands in the outbox alone: the relay reads it there.
     void end_catch_up(Time now);
 
-    /// Applies reactions of a new release to what was read before it; after an unclean stop one event
-    /// at a time, each counted as an item is. What it publishes comes with the next round.
+    /// Applies reactions of a new release to what was read before it; after an unclean stop one
+    /// event at a time, each counted as an item is. What it publishes comes with the next round.
     void catch_up_reactions(const std::deque<Delivery>& missed,
                             const std::set<std::string>& reactions, Time now);
     /// Whether the outbox explains an event of our own name, or did before it was pruned.

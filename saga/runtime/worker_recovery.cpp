@@ -71,8 +71,8 @@ bool Worker::published(const core::Envelope& own, Time now) {
     return own.time + core::kOutboxHorizon < now && store_.sagas.find(own.saga).key != 0;
 }
 
-/// Calls work(saga, message, reaction) for each of the reactions that has not seen the event; whether
-/// there was one.
+/// Calls work(saga, message, reaction) for each of the reactions that has not seen the event;
+/// whether there was one.
 template <class Work>
 bool Worker::for_each_missed(const Delivery& delivery, const std::set<std::string>& reactions,
                              Work work) {

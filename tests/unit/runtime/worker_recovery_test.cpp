@@ -12,21 +12,36 @@ using ::test::Asked;
 using ::test::Checked;
 using ::test::Granted;
 using ::test::Rejected;
+using ::test::Revoked;
 
 namespace {
 
-bool deadly = false;  // whether the check of the ticket "deadly" kills, or only throws
+bool armed = false;  // until then the handlers below throw
 
 Outcome<Checked, Rejected> check(Tx&, const Granted& granted) {
-    if (granted.ticket == "deadly" && deadly) kill_the_process();
+    if (granted.ticket == "deadly" && armed) kill_the_process();
     if (granted.ticket == "deadly") throw Error("not yet");
     if (granted.ticket == "large") throw store::DiskFull("the disk is full");
     return Checked{.ticket = granted.ticket};
 }
+// A grant, and an undo that says when it was made.
+Granted grant(Tx&, const Asked& asked) {
+    return {.ticket = asked.ticket};
+}
+Revoked revoke(Tx& tx, const Granted&) {
+    if (!armed) throw Error("not yet");
+    return {.ticket = std::to_string(tx.now().time_since_epoch().count())};
+}
+Service punctual_granter() {
+    Service service{"granter"};
+    service.step("grant", grant).undo(revoke);
+    return service;
+}
+
 /// A read model, before and after it was told to read Granted.
 void note(Tx& tx, const Granted& granted) {
     if (granted.ticket == "deadly") kill_the_process();
-    if (granted.ticket == "early" && !deadly) throw Error("not yet");
+    if (granted.ticket == "early" && !armed) throw Error("not yet");
     tx.exec("INSERT INTO seen VALUES (?1)", granted.ticket);
 }
 void ignore(Tx&, const Rejected&) {}
@@ -95,9 +110,9 @@ TEST_CASE("recovery: what is given up before the disk is full is told of") {
     Stream stream;
     Workshop auditor{moody_auditor(), stream};
     stream.put(Granted{.ticket = "deadly"}, "deadly");
-    deadly = false;
+    armed = false;
     auditor.work();
-    deadly = true;
+    armed = true;
     stream.now += 1h;
     for (int death = 0; death <= core::kMaxCrashes; ++death) {
         CHECK_THROWS_AS(auditor.work(), store::Broken);
@@ -134,7 +149,32 @@ TEST_CASE("recovery: what a new reaction missed waits once, however often it is 
     Stream stream;
     Workshop reading{reader(true), stream};
     stream.put(Granted{.ticket = "early"}, "early");
-    deadly = false;
+    armed = false;
     for (int times = 0; times < 2; ++times) read_what_was_missed(reading, stream);
     CHECK(reading.value("SELECT count(*) FROM parked") == 1);
+}
+
+TEST_CASE(
+    "recovery: an undo that stamps the time comes out as recorded, however often it was tried") {
+    Stream stream;
+    Workshop granter{punctual_granter(), stream};
+    stream.put(Asked{.ticket = "t"}, "t");
+    granter.work();
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    armed = false;
+    granter.work();
+    armed = true;
+    stream.now += 1h;
+    granter.work();
+    REQUIRE(stream.count("Revoked") == 1);
+
+    Workshop restored{punctual_granter(), stream};
+    restored.begin_catch_up();
+    stream.now += 1h;
+    restored.work();
+    CHECK(restored.value("SELECT count(*) FROM parked") == 0);
+    restored.end_catch_up();
+    restored.work();
+    CHECK(restored.letters().empty());
+    CHECK(stream.count("Revoked") == 1);
 }
