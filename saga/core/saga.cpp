@@ -146,8 +146,9 @@ void Saga::hear(const Message& event) {
     for (const StepRow& row : state_.steps) {
         const detail::StepCode* step = step_of(row.step);
         if (step == nullptr) continue;
-        for (std::uint32_t nth = 0; nth < step->expects.size(); ++nth) {
-            const std::vector<Type>& answers = step->expects[nth].answers;
+        for (std::size_t each = 0; each < step->expects.size(); ++each) {
+            const std::uint32_t nth = deadline_of(*step, each);
+            const std::vector<Type>& answers = step->expects[each].answers;
             if (std::none_of(answers.begin(), answers.end(),
                              [&](Type answer) { return answer->full == e.type; }))
                 continue;

@@ -66,7 +66,7 @@ struct ParkedRow {
     std::uint32_t place = 0;    ///< in its saga's queue; the roles of one event share it
     Waits what = Waits::event;
     std::string step;       ///< or reaction; empty: the whole event
-    std::uint32_t nth = 0;  ///< of a timer: which; of a call: its Part
+    std::uint32_t nth = 0;  ///< of a timer: its deadline_of(); of a call: its Part
     EventId run;            ///< of an undo, a timer, a call
     EventId event;          ///< zero: of an undo, a timer, a call
     bool forward = true;
@@ -168,6 +168,12 @@ class Host {
 
 /// Null: this build has no such step.
 const detail::StepCode* find_step(const detail::Contract& contract, std::string_view name);
+
+/// Which of a step's deadlines its `nth` expect is, below 65,536: the same in a build that declares
+/// them in another order. Of those that await and ask the same, their own order counts.
+std::uint32_t deadline_of(const detail::StepCode& step, std::size_t nth);
+/// Null: this build's step has no such deadline.
+const detail::Expects* find_deadline(const detail::StepCode& step, std::uint32_t deadline);
 
 /// Whether one of the failures so far takes the step back.
 bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row);

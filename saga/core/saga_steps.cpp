@@ -12,6 +12,33 @@ const detail::StepCode* find_step(const detail::Contract& contract, std::string_
     return nullptr;
 }
 
+namespace {
+/// What tells deadlines of a step apart. Never change: what is hashed of it is stored.
+std::string words_of(const detail::Expects& expects) {
+    std::vector<std::string_view> names;
+    for (const detail::Type answer : expects.answers) names.push_back(answer->full);
+    std::sort(names.begin(), names.end());
+    std::string words;
+    for (const std::string_view name : names) words.append(name).append(" ");
+    return words.append(expects.asks.front().type->full);
+}
+}  // namespace
+
+std::uint32_t deadline_of(const detail::StepCode& step, std::size_t nth) {
+    const std::string words = words_of(step.expects[nth]);
+    std::uint32_t hash = 2166136261U;  // FNV-1a, 32 bits
+    for (const char c : words) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619U;
+    for (std::size_t before = 0; before < nth; ++before)
+        hash += words_of(step.expects[before]) == words;
+    return hash & 0xFFFFU;
+}
+
+const detail::Expects* find_deadline(const detail::StepCode& step, std::uint32_t deadline) {
+    for (std::size_t nth = 0; nth < step.expects.size(); ++nth)
+        if (deadline_of(step, nth) == deadline) return &step.expects[nth];
+    return nullptr;
+}
+
 bool undoable(const detail::Contract& contract, const SagaState& state, const StepRow& row) {
     const detail::StepCode* step = find_step(contract, row.step);
     if (step == nullptr) return row.kept;  // of another build: it may have had one
@@ -174,14 +201,14 @@ void Saga::bury(const detail::StepCode& step, const EventId& run, const EventId&
 }
 
 void Saga::set_timers(const detail::StepCode& step, const StepRow& row) {
-    for (std::uint32_t nth = 0; nth < step.expects.size(); ++nth)
+    for (std::size_t nth = 0; nth < step.expects.size(); ++nth)
         if (!host_.read_any(step.expects[nth].answers))
-            host_.set_timer(row, nth, step.expects[nth].after);
+            host_.set_timer(row, deadline_of(step, nth), step.expects[nth].after);
 }
 
 void Saga::fire(const StepRow& row, std::uint32_t nth, ParkedRow waiting) {
     const detail::StepCode* step = step_of(row.step);
-    if (step == nullptr || nth >= step->expects.size()) return unpark(waiting);
+    if (step == nullptr || find_deadline(*step, nth) == nullptr) return unpark(waiting);
     const Attempt attempt = host_.fire(*step, row, nth);
     if (attempt.result == Result::success) {
         unpark(waiting);

@@ -2,8 +2,11 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <saga/service.hpp>
+#include <set>
 
+#include "saga/core/saga.hpp"
 #include "saga/core/text.hpp"
 
 namespace saga {
@@ -59,9 +62,46 @@ void require_verb(const Contract& contract, const std::string& verb) {
 
 }  // namespace
 
+namespace {
+
+/// Failures, answers and what was read are known by an event's plain name.
+void require_plain_names(const Contract& contract) {
+    std::map<std::string_view, std::string_view> known;
+    const auto note = [&](detail::Type type) {
+        const auto [at, fresh] = known.emplace(type->name, type->full);
+        detail::require(fresh || at->second == type->full,
+                        "an event's name is unique in its landscape: ",
+                        std::string(at->second) + " and " + std::string(type->full));
+    };
+    for (const detail::StepCode& step : contract.steps) {
+        for (const auto& types : {step.starts_on, step.undone_on})
+            for (const detail::Type type : types) note(type);
+        for (const auto& all : {step.emits, step.undone})
+            for (const detail::Emits& each : all) note(each.type);
+        for (const detail::Expects& expects : step.expects) {
+            for (const detail::Type answer : expects.answers) note(answer);
+            for (const detail::Emits& each : expects.asks) note(each.type);
+        }
+    }
+    for (const detail::ReactionCode& reaction : contract.reactions) note(reaction.on);
+    for (const detail::CommandCode& command : contract.commands) note(command.accepts);
+}
+
+void require_apart(const detail::StepCode& step) {
+    std::set<std::uint32_t> deadlines;
+    for (std::size_t nth = 0; nth < step.expects.size(); ++nth)
+        detail::require(
+            deadlines.insert(core::deadline_of(step, nth)).second,
+            "two expects of a step cannot be told apart: let one ask another event: ", step.name);
+}
+
+}  // namespace
+
 void detail::validate(const Contract& contract) {
+    require_plain_names(contract);
     for (const StepCode& step : contract.steps) {
         require_own(contract.service, step.undone);
+        require_apart(step);
         for (const Expects& expects : step.expects) require_own(contract.service, expects.asks);
         const bool speaks =
             std::any_of(step.emits.begin(), step.emits.end(),

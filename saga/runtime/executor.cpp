@@ -139,7 +139,7 @@ Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
 Attempt Executor::fire(const detail::StepCode& step, const core::StepRow& row, std::uint32_t nth) {
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = given_to_follow_up(step, row);
-    return run_code(step.expects[nth].ask, May::not_lock, given);
+    return run_code(core::find_deadline(step, nth)->ask, May::not_lock, given);
 }
 
 // ---- on record ----------------------------------------------------------------------------------

@@ -110,11 +110,13 @@ std::optional<std::uint32_t> Worker::deadline_of(const core::StepRow& row,
                                                  const core::Envelope& event) const {
     const detail::StepCode* step = core::find_step(contract_, row.step);
     if (step == nullptr) return std::nullopt;
-    for (std::uint32_t nth = 0; nth < step->expects.size(); ++nth)
+    for (std::size_t nth = 0; nth < step->expects.size(); ++nth) {
+        const std::uint32_t deadline = core::deadline_of(*step, nth);
         for (std::uint32_t slot = 0; slot < step->expects[nth].asks.size(); ++slot)
-            if (executor_.id_of(row.step, core::Role::timer, (nth << 16) + slot, row.run) ==
+            if (executor_.id_of(row.step, core::Role::timer, (deadline << 16) + slot, row.run) ==
                 event.id)
-                return nth;
+                return deadline;
+    }
     return std::nullopt;
 }
 

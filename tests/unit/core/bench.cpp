@@ -176,7 +176,9 @@ Bench& Bench::silence(const std::string& step, Part part) {
 }
 
 Bench& Bench::timer(const std::string& step, std::uint32_t nth) {
-    item([&](core::Saga& saga) { saga.on_timer({.step = step}, nth); });
+    const auto* declared = core::find_step(declared_.contract(), step);
+    const std::uint32_t deadline = core::deadline_of(*declared, nth);
+    item([&](core::Saga& saga) { saga.on_timer({.step = step}, deadline); });
     return *this;
 }
 

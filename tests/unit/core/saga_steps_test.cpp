@@ -255,6 +255,26 @@ TEST_CASE("expect: asks when the time is up, once") {
     CHECK(bench.stored().timers.empty());
 }
 
+TEST_CASE("expect: a deadline stays what it is when a new build declares it in another place") {
+    Declared one("payment"), other("payment");
+    one.step("take", {"Reserved"}, {"Taken"})
+        .expect({"Shipped"}, "Overdue")
+        .expect({"Packed", "Sorted"}, "Unpacked")
+        .expect({"Shipped"}, "Overdue");
+    other.step("take", {"Reserved"}, {"Taken"})
+        .expect({"Sorted", "Packed"}, "Unpacked")
+        .expect({"Shipped"}, "Overdue");
+    const detail::StepCode& before = one.contract().steps.front();
+    const detail::StepCode& after = other.contract().steps.front();
+    CHECK(core::deadline_of(before, 0) == core::deadline_of(after, 1));
+    CHECK(core::deadline_of(before, 1) == core::deadline_of(after, 0));
+    CHECK(core::deadline_of(before, 0) != core::deadline_of(before, 2));
+    CHECK(core::find_deadline(after, core::deadline_of(before, 1)) == &after.expects.front());
+    CHECK(core::find_deadline(after, core::deadline_of(before, 2)) == nullptr);
+    // Ids are made of it. Never change.
+    CHECK(core::deadline_of(after, 1) == 0);
+}
+
 TEST_CASE("expect: asks nobody once the event has come, before or after") {
     Bench after{payment()};
     after.done("StockReserved").answer("take").did();

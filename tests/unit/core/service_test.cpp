@@ -178,6 +178,22 @@ TEST_CASE("service: a step that ends its saga says so by an event") {
     CHECK(in_kitchen([](Service& it) { it.step("cook", cook).ends_saga(); }) == "");
 }
 
+TEST_CASE("service: events of two owners have two names") {
+    const detail::EventType ours{"unit.kitchen.Burnt", "kitchen", "Burnt", nullptr, {}};
+    const detail::EventType theirs{"unit.bakery.Burnt", "bakery", "Burnt", nullptr, {}};
+    detail::StepCode step;
+    step.name = "cook";
+    step.starts_on = {&detail::type_of<DishOrdered>()};
+    step.emits = {{&ours, Kind::failed}};
+    detail::Contract contract;
+    contract.service = "kitchen";
+    contract.steps.push_back(step);
+    CHECK_NOTHROW(detail::validate(contract));
+    contract.steps.front().undone_on = {&theirs};
+    CHECK(thrown([&] { detail::validate(contract); }) ==
+          "an event's name is unique in its landscape: unit.kitchen.Burnt and unit.bakery.Burnt");
+}
+
 TEST_CASE("service: a column that is not what the handler asks for is told in one sentence") {
     const detail::Value values[]{std::int64_t{7}, 1.5, std::string_view("tea"), std::monostate{}};
     CHECK(detail::column<std::int64_t>(values, 0) == 7);
