@@ -32,7 +32,8 @@ struct Problem {
 };
 template <class T>
 using Result = std::variant<T, Problem>;
-/// Called from poll(), once, on the polling thread.
+/// Called from poll(), once, on the polling thread. Told of an answer it may throw: so does poll(),
+/// and what else has come waits for the next one. Told of a Problem it must not.
 template <class T>
 using Done = std::function<void(Result<T>)>;
 

@@ -288,6 +288,29 @@ TEST_CASE("bus: comes back after the broker was killed, with everything asked an
     });
 }
 
+TEST_CASE("bus: an answer that its asker cannot take costs nobody else theirs") {
+    on_each_server([](Broker& broker) {
+        Line line(broker.url());
+        REQUIRE(line.until([&] { return line.heard.connections == 1; }));
+        int thrown = 0, heard = 0;
+        for (int i = 0; i < 3; ++i) {
+            line.bus.stream_info([](const auto&) { throw Error("the disk is full"); });
+            line.bus.stream_info([&](const auto& result) { heard += ok(result) ? 1 : 0; });
+        }
+        REQUIRE(eventually([&] {
+            try {
+                line.bus.poll(line.heard, std::chrono::steady_clock::now());
+            } catch (const Error&) {
+                ++thrown;
+            }
+            line.bus.flush();
+            return thrown == 3 && heard == 3;
+        }));
+        CHECK(ok(line.await<bus::StreamInfo>(
+            [&](auto done) { line.bus.stream_info(std::move(done)); })));
+    });
+}
+
 TEST_CASE("bus: drops a connection on which the broker is silent") {
     Broker broker(servers().front());
     broker.bootstrap();
