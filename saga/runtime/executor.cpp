@@ -310,7 +310,7 @@ void Executor::write_event(const Out& out, const detail::Emitted& event) {
     if (catching_up_) {
         if (auto recorded = store_.recorded.find(out.id)) {
             row.envelope = std::move(recorded->envelope);
-            store_.outbox.insert(row, now_, recorded->stream_seq);
+            store_.outbox.insert(row, now_, recorded->stands());
             return store_.recorded.erase(out.id);
         }
     }

@@ -247,7 +247,7 @@ void Link::sound() {
     judging_ = false;
     suspicion_.clear();
     next_judgement_ = now_ + core::kStreamCheck;
-    if (state_ == LinkState::judging) first_ ? record() : read();
+    if (state_ == LinkState::judging) first_ || worker_.catching_up() ? record() : read();
 }
 
 /// One transaction: the cursor, the checkpoints above it, and what must be published again.
@@ -256,6 +256,7 @@ void Link::go_back_to(std::uint64_t seq) {
     store_.cursor.rewind_to(std::min(seq, store_.cursor.position().seq), stream_.state.created,
                             stream_.state.deleted);
     store_.outbox.unsettle_above(seq);
+    store_.recorded.lose_above(seq);
     store_.db().commit();
     in_.forget_messages();
     relay_.reload();
@@ -264,11 +265,10 @@ void Link::go_back_to(std::uint64_t seq) {
     sound();
 }
 
-// ---- at start: what does the world know of us? --------------------------------------------------
+// ---- at start, and until it is level: what does the world know of us? ---------------------------
 
 void Link::record() {
     state_ = LinkState::recording;
-    recorded_ = 0;
     reader_.open(store_.cursor.position().seq + 1, {worker_.subscription().own_filter()}, now_);
 }
 
@@ -284,21 +284,21 @@ void Link::record_more(Time time) {
             relay_.events().stands(own->id, message.seq);
         } else {
             store_.recorded.insert(own->id, {message.seq, message.bytes});
-            ++recorded_;
         }
     }
     if (any) store_.db().commit();
     if (!reader_.at_head()) return;
     // Until it has read once; a start that was refused moves the cursor and is no reading.
     const bool never_read = !store_.meta.text(store::Meta::kReactions);
-    if (recorded_ > 0 && never_read && stream_.state.first_seq > 1) {
+    const bool older = store_.recorded.count() > 0;
+    if (older && never_read && stream_.state.first_seq > 1) {
         refusal_ = fmt::format(
             "this database is new, and the stream knows {} already and no longer "
             "holds its first message: restore the database from a backup",
             contract_.service);
         return;
     }
-    if (recorded_ > 0) worker_.begin_catch_up(stream_.state.last_seq);
+    if (older || worker_.catching_up()) worker_.begin_catch_up(stream_.state.last_seq);
     backfill();
 }
 

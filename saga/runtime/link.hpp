@@ -18,7 +18,7 @@ enum class LinkState : std::uint8_t {
     down,       ///< no connection
     owning,     ///< is the name ours?
     judging,    ///< is the stream the one that we have read? If not: rewind
-    recording,  ///< at start: what did we publish that our outbox does not know?
+    recording,  ///< until level: what did we publish that our outbox does not know?
     backfill,   ///< reactions of a new release read what they missed
     reading,    ///< business
 };
@@ -90,7 +90,7 @@ class Link {
     bool judging_ = false, first_ = true, confirmed_ = false;
     std::string suspicion_;    // seen once: looked at again before anything is rewound
     std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
-    std::uint64_t recorded_ = 0, rewinds_ = 0, reopened_ = 0;
+    std::uint64_t rewinds_ = 0, reopened_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;
     std::string trouble_;

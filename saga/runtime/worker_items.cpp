@@ -69,7 +69,8 @@ void Worker::mine(const core::Message& message) {
 /// Catching up: what the world has seen of this service, and this database has not done by itself.
 void Worker::adopt(const core::Message& message) {
     const core::Envelope& e = message.envelope();
-    if (!store_.recorded.find(e.id)) return;
+    const auto recorded = store_.recorded.find(e.id);
+    if (!recorded) return;
     core::SagaState state = store_.load(e.saga);
     state.row.id = e.saga;
     if (state.row.key == 0) state.row.started = e.started;
@@ -81,7 +82,7 @@ void Worker::adopt(const core::Message& message) {
                               .saga = state.row.key,
                               .subject = core::subject_of(e),
                               .envelope = {message.bytes().begin(), message.bytes().end()}},
-                             now_, message.seq());
+                             now_, recorded->stands());
         store_.recorded.erase(e.id);
     };
     if (e.type == kOperatorActed) return keep();

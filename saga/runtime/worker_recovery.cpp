@@ -45,22 +45,25 @@ void Worker::end_catch_up(Time now) {
 
 /// The world has seen it, and nothing here leads to it: an operator should know. Of a saga that
 /// waits with something unlike its record an operator knows already: what is tried again there
-/// finds its record in the outbox.
+/// finds its record in the outbox. What leads to one that the broker has lost may be lost with it,
+/// and come again: it is published as it was.
 void Worker::close_record(const EventId& id, const store::Recorded::Row& row,
                           const std::set<std::int64_t>& unlike) {
     const auto read = core::decode(row.envelope);
     const core::Envelope& envelope = std::get<core::Envelope>(read);
     const core::Message message(row.envelope, envelope, row.stream_seq, {});
+    if (row.lost) adopt(message);
+    if (!store_.recorded.find(id)) return;
     core::SagaState state = store_.load(envelope.saga);
     begin(state, {.time = now_});
-    if (!unlike.contains(state.row.key))
+    if (!row.lost && !unlike.contains(state.row.key))
         executor_.dead_letter(message, {}, "on record, and nothing here leads to it any more");
     store_.outbox.insert({.seq = 0,
                           .id = id,
                           .saga = state.row.key,
                           .subject = core::subject_of(envelope),
                           .envelope = row.envelope},
-                         now_, row.stream_seq);
+                         now_, row.stands());
     store_.recorded.erase(id);
 }
 

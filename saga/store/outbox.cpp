@@ -1,5 +1,6 @@
 #include "saga/store/outbox.hpp"
 
+#include <cstdlib>
 #include <saga/error.hpp>
 
 namespace saga::store {
@@ -122,7 +123,11 @@ Recorded::Recorded(const Database& db)
     : insert_(db, "INSERT OR REPLACE INTO recorded VALUES (?1, ?2, ?3)"),
       find_(db, "SELECT stream_seq, envelope FROM recorded WHERE event_id = ?1"),
       erase_(db, "DELETE FROM recorded WHERE event_id = ?1"),
-      first_(db, "SELECT event_id, stream_seq, envelope FROM recorded ORDER BY stream_seq LIMIT 1"),
+      // Lost: below zero, so that the order in which they stood is known.
+      lose_(db, "UPDATE recorded SET stream_seq = -stream_seq WHERE stream_seq > ?1"),
+      first_(db,
+             "SELECT event_id, stream_seq, envelope FROM recorded "
+             "ORDER BY abs(stream_seq) LIMIT 1"),
       count_(db, "SELECT count(*) FROM recorded") {}
 
 void Recorded::insert(const EventId& id, const Row& row) {
@@ -132,7 +137,16 @@ void Recorded::insert(const EventId& id, const Row& row) {
 std::optional<Recorded::Row> Recorded::find(const EventId& id) {
     Rows rows = find_.query(id);
     if (!rows.next()) return std::nullopt;
-    return Row{static_cast<std::uint64_t>(rows.integer(0)), rows.bytes(1)};
+    return recorded_row(rows, 0);
+}
+
+Recorded::Row Recorded::recorded_row(const Rows& rows, int column) {
+    const std::int64_t seq = rows.integer(column);
+    return {static_cast<std::uint64_t>(std::abs(seq)), rows.bytes(column + 1), seq < 0};
+}
+
+void Recorded::lose_above(std::uint64_t stream_seq) {
+    lose_.exec(stream_seq);
 }
 
 void Recorded::erase(const EventId& id) {
@@ -142,7 +156,7 @@ void Recorded::erase(const EventId& id) {
 std::optional<std::pair<EventId, Recorded::Row>> Recorded::first() {
     Rows rows = first_.query();
     if (!rows.next()) return std::nullopt;
-    return std::pair{rows.id(0), Row{static_cast<std::uint64_t>(rows.integer(1)), rows.bytes(2)}};
+    return std::pair{rows.id(0), recorded_row(rows, 1)};
 }
 
 std::int64_t Recorded::count() {

@@ -85,16 +85,25 @@ class Recorded {
     struct Row {
         std::uint64_t stream_seq = 0;
         std::vector<std::byte> envelope;
+        bool lost = false;  ///< by the broker: it stood there
+
+        /// Where it stands in the stream, if it does.
+        std::optional<std::uint64_t> stands() const {
+            return lost ? std::nullopt : std::optional(stream_seq);
+        }
     };
     explicit Recorded(const Database& db);
     void insert(const EventId& id, const Row& row);
     std::optional<Row> find(const EventId& id);
     void erase(const EventId& id);
+    /// What stood above `stream_seq` may be gone.
+    void lose_above(std::uint64_t stream_seq);
     std::optional<std::pair<EventId, Row>> first();
     std::int64_t count();
 
   private:
-    Statement insert_, find_, erase_, first_, count_;
+    static Row recorded_row(const Rows& rows, int column);
+    Statement insert_, find_, erase_, lose_, first_, count_;
 };
 
 }  // namespace saga::store

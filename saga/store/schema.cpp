@@ -167,7 +167,7 @@ constexpr std::array kMigrations{R"sql(
 
     CREATE TABLE recorded (            -- while catching up: what the stream has and the outbox not
         event_id   BLOB PRIMARY KEY,
-        stream_seq INTEGER NOT NULL,
+        stream_seq INTEGER NOT NULL,   -- below 0: it stood there, and the broker has lost it
         envelope   BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
 

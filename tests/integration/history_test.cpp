@@ -132,6 +132,30 @@ TEST_CASE("history: restored in the middle of sagas, all of them end") {
     });
 }
 
+TEST_CASE("history: the broker's store is wiped while a restored service catches up") {
+    on_each_landscape([](Landscape& l) {
+        save(l, *l.granting);
+        for (int i = 0; i < 6; ++i) l.ask(fmt::format("t{}", i), i == 0 ? 13 : 1);
+        REQUIRE(l.drive_all([&] { return ended(*l.asking) == 6 && l.at_rest(); }));
+        const Counted was = count_stream(l.broker);
+        l.granting->kill();
+        restore(l, "granter");
+        l.granting.emplace(granter(), l.folder.path(), l.broker.url(),
+                           Instance::Options{.worker = {.executor = {}, .batch = 1}});
+        REQUIRE(drive({&*l.granting},
+                      [&] { return l.granting->value("SELECT count(*) FROM sagas") == 3; }));
+        REQUIRE(l.granting->state().find("catching up") != std::string::npos);
+        l.broker.kill();
+        l.broker.wipe();
+        l.broker.start();
+        l.broker.bootstrap();
+        REQUIRE(l.drive_all([&] { return l.ready() && l.at_rest(); }, 40s));
+        CHECK(count_stream(l.broker).ids == was.ids);
+        CHECK(l.granting->value("SELECT count(*) FROM grants") == 5);
+        for (Instance* each : l.all()) CHECK(each->value("SELECT count(*) FROM aside") == 0);
+    });
+}
+
 TEST_CASE("history: a new database needs --rebuild, and is rebuilt") {
     on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 4; ++i) l.ask(fmt::format("t{}", i), i == 0 ? 13 : 1);
