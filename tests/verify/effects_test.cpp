@@ -1,0 +1,31 @@
+// I1 and I2: what one transaction writes, and how often.
+#include "tests/verify/damage.hpp"
+
+using namespace saga::testing;
+
+TEST_CASE("verify: I1 refutes an undo of a step that stands") {
+    const auto found = damaged(small_village(), "granter",
+                               "UPDATE journal SET state = 2 WHERE outcome = 'Granted Revoked'");
+    CHECK(refutes(found, "I1"));
+    CHECK(found.front().saga == "undone-1");
+    CHECK(found.front().what == "the step grant is done, and published an undo");
+}
+TEST_CASE("verify: I1 refutes a failure that left a success, and a tombstone with an effect") {
+    CHECK(refutes(damaged(shop_village(), "payment",
+                          "UPDATE journal SET state = 3 WHERE outcome = 'PaymentTaken'"),
+                  "I1"));
+    CHECK(refutes(damaged(shop_village(), "shipping",
+                          "UPDATE journal SET state = 7 WHERE outcome = 'OrderShipped'"),
+                  "I1"));
+}
+TEST_CASE("verify: I1 refutes a step that ran twice") {
+    CHECK(refutes(damaged(small_village(), "granter",
+                          "INSERT INTO outbox (event_id, saga, subject, envelope, at, stream_seq) "
+                          "SELECT randomblob(16), saga, subject, envelope, at, stream_seq "
+                          "FROM outbox WHERE subject LIKE '%.Granted.%' LIMIT 1"),
+                  "I1"));
+    CHECK(refutes(damaged(small_village(), "granter",
+                          "INSERT INTO journal SELECT saga, step, event_id, event_id, state, nth, "
+                          "forward, outcome, result FROM journal WHERE outcome = 'Granted'"),
+                  "I1"));
+}
