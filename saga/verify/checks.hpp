@@ -59,6 +59,7 @@ Origin origin_of(const Service& service, const Event& event);
 struct Published {
     std::string_view step, name;
     int journalled = 0, sent = 0;
+    int excused = 0;  ///< of those sent: what an operator or a record of the past stands behind
 };
 std::vector<Published> published(const Service& service, const Known& known);
 

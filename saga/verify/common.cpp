@@ -47,8 +47,9 @@ std::vector<Published> published(const Service& service, const Known& known) {
         const OutRow& row = service.outbox[at];
         const Event& event = row.event;
         if (row.notice() || origin_of(service, event) != Origin::outcome) continue;
-        if (explained(service, known, event)) continue;
-        ++of(event.step, event.name()).sent;
+        Published& its = of(event.step, event.name());
+        ++its.sent;
+        its.excused += explained(service, known, event);
     }
     return all;
 }

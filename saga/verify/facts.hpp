@@ -145,6 +145,7 @@ struct Service {
     struct Orphan {
         const char* table;
         std::int64_t saga;
+        std::optional<Time> started;  ///< where the row says so
     };
     std::vector<Orphan> orphans;
 

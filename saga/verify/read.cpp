@@ -72,7 +72,7 @@ class Reader {
         each(select, [&](const Rows& rows) {
             const auto found = service_.sagas.find(rows.integer(0));
             if (found == service_.sagas.end())
-                service_.orphans.push_back({table, rows.integer(0)});
+                service_.orphans.push_back({table, rows.integer(0), {}});
             else
                 row(rows, found->second);
         });
@@ -176,7 +176,7 @@ void Reader::outbox() {
         const OutRow& row = service_.outbox[at];
         const auto known = service_.sagas.find(row.saga);
         if (known == service_.sagas.end()) {
-            if (row.saga != 0) service_.orphans.push_back({"outbox", row.saga});
+            if (row.saga != 0) service_.orphans.push_back({"outbox", row.saga, row.event.started});
             continue;
         }
         known->second.outbox.push_back(at);

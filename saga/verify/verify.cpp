@@ -12,8 +12,18 @@ std::vector<Violation> check(const Landscape& landscape, const Options& options)
         checker(facts, options, report);
     };
     look("I1", check_effects);
+    look("I2", check_transactions);
     look("I4", check_ends);
+    look("I5", check_undone);
+    look("I6", check_causes);
     look("I7", check_rest);
+    look("I8", check_waiting);
+    Report answers("I9", all);
+    check_answers(facts, landscape.answers, answers);
+    look("I10", check_cursors);
+    look("I11", check_locks);
+    look("I12", check_bounds);
+    look("I13", check_given_up);
     return all;
 }
 

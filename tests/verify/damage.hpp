@@ -18,8 +18,8 @@ Village& small_village();
 /// order, inventory, payment, shipping and a bank: joins, calls, undos, timers.
 Village& shop_village();
 
-/// The sentences of violations, each behind its invariant.
-std::vector<std::string> sentences(const std::vector<verify::Violation>& violations);
+/// Violations as lines, each behind its invariant; none: "".
+std::string lines(const std::vector<verify::Violation>& violations);
 
 /// What the checkers say of the village while `sql` has been done to a service's database; it is
 /// taken back afterwards.
@@ -33,7 +33,11 @@ std::vector<verify::Violation> changed(Village& village,
 /// A message as another one, under an id of its own.
 verify::Stored with_id(const verify::Stored& stored, std::uint64_t seq);
 
-/// Whether the invariant is among them.
+/// The first message whose subject has this part.
+verify::Stored& find(verify::Landscape& landscape, std::string_view part);
+
+bool has(const std::vector<verify::Violation>& violations, std::string_view invariant);
+/// As has; otherwise the test's log says what is among them.
 bool refutes(const std::vector<verify::Violation>& violations, std::string_view invariant);
 
 }  // namespace saga::testing

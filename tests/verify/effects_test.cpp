@@ -1,5 +1,6 @@
 // I1 and I2: what one transaction writes, and how often.
 #include "tests/verify/damage.hpp"
+#include "tests/verify/troubled.hpp"
 
 using namespace saga::testing;
 
@@ -28,4 +29,36 @@ TEST_CASE("verify: I1 refutes a step that ran twice") {
                           "INSERT INTO journal SELECT saga, step, event_id, event_id, state, nth, "
                           "forward, outcome, result FROM journal WHERE outcome = 'Granted'"),
                   "I1"));
+}
+
+TEST_CASE("verify: I2 refutes a journal row without its event, and an event without its row") {
+    CHECK(refutes(
+        damaged(small_village(), "granter", "DELETE FROM outbox WHERE subject LIKE '%.Revoked.%'"),
+        "I2"));
+    CHECK(refutes(damaged(small_village(), "granter", "DELETE FROM journal WHERE saga = 1"), "I2"));
+    CHECK(refutes(damaged(small_village(), "asker", "DELETE FROM commands WHERE saga = 1"), "I2"));
+    CHECK(refutes(damaged(small_village(), "asker",
+                          "UPDATE commands SET event_id = randomblob(16) WHERE saga = 1"),
+                  "I2"));
+}
+TEST_CASE("verify: I2 refutes rows of a saga that is not there") {
+    CHECK(refutes(damaged(small_village(), "granter", "DELETE FROM sagas WHERE id = 'held-1'"),
+                  "I2"));
+    CHECK(refutes(damaged(shop_village(), "inventory", "INSERT INTO locks VALUES ('tea', 4711)"),
+                  "I2"));
+}
+TEST_CASE("verify: I2 refutes a step that waits for nothing, and a call that nobody awaits") {
+    CHECK(refutes(damaged(shop_village(), "payment",
+                          "UPDATE journal SET state = 1 WHERE outcome = 'PaymentTaken'"),
+                  "I2"));
+    CHECK(refutes(damaged(shop_village(), "payment",
+                          "UPDATE journal SET state = 4 WHERE outcome LIKE '% PaymentRefunded'"),
+                  "I2"));
+    CHECK(refutes(damaged(shop_village(), "payment",
+                          "INSERT INTO calls (saga, step, run, part, question, attempts, reason) "
+                          "VALUES (1, 'take', X'', 1, X'', 0, '')"),
+                  "I2"));
+    CHECK(refutes(
+        damaged(shop_village(), "payment", "INSERT INTO timers VALUES (1, 'fetch', X'', 0, 0)"),
+        "I2"));
 }

@@ -64,15 +64,17 @@ std::string Village::submit(const std::string& service, const std::string& verb,
     const auto& commands = its.service.contract().commands;
     const auto command = std::find_if(commands.begin(), commands.end(),
                                       [&](const auto& each) { return each.verb == verb; });
-    verify::Answer answer{.service = service, .command = verb};
-    if (command != commands.end()) answer.saga = command->key(body);
+    std::optional<verify::Answer> answer;  // an operator's word is no command
+    if (command != commands.end()) answer = {service, verb, command->key(body)};
     its.in.requests.push_back({verb, std::move(body), ++tokens_});
     runtime::Committed done = its.worker.round(its.in, now_);
     for (store::OutboxRow& row : done.published) inject(row.subject, std::move(row.envelope));
     const std::string json = done.replies.empty() ? "" : done.replies.back().json;
-    answer.told = json.find("\"accepted\"") != std::string::npos ? verify::Told::accepted
-                                                                 : verify::Told::refused;
-    answers_.push_back(std::move(answer));
+    if (answer) {
+        const bool accepted = json.find("\"accepted\"") != std::string::npos;
+        answer->told = accepted ? verify::Told::accepted : verify::Told::refused;
+        answers_.push_back(*std::move(answer));
+    }
     return json;
 }
 
