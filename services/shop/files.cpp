@@ -45,13 +45,25 @@ std::optional<std::int64_t> whole(std::string_view text, std::int64_t least, std
     return value;
 }
 
+/// Without what a terminal would obey: the text may be somebody else's.
+std::string shown(std::string_view text) {
+    std::string safe;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool c1 = byte >= 0x80 && byte < 0xA0 && safe.ends_with('\xC2');
+        if (c1) safe.pop_back();
+        safe += byte < 0x20 || byte == 0x7F || c1 ? '?' : c;
+    }
+    return safe;
+}
+
 /// Where something is wrong, as an error.
 struct Place {
     const std::string& path;
     std::size_t line;
 
     [[noreturn]] void wrong(const std::string& why) const {
-        throw Stop(kUsage, fmt::format("{}, line {}: {}", path, line, why));
+        throw Stop(kUsage, fmt::format("{}, line {}: {}", path, line, shown(why)));
     }
     std::int64_t number(std::string_view column, std::string_view text, std::int64_t least,
                         std::int64_t most) const {
@@ -149,7 +161,7 @@ Line read_line(std::string_view text) {
         throw Stop(kUsage,
                    fmt::format("\"{}\" is no line: write SKU:QUANTITY:CENTS, such as tea:2:300, "
                                "with a quantity from 1 to {} and at most {} cents for one",
-                               text, kMostQuantity, kMostUnitCents));
+                               shown(text), kMostQuantity, kMostUnitCents));
     return {.sku = std::string(text.substr(0, first)),
             .quantity = static_cast<int>(*quantity),
             .unit_price_cents = *cents};
