@@ -25,17 +25,9 @@ Letter letter_of(const std::string& service, const nlohmann::json& row) {
             .blocks = field(row, "blocks", false)};
 }
 
-std::optional<nlohmann::ordered_json> Participants::ask(const std::string& service,
-                                                        std::string_view verb,
-                                                        const nlohmann::json& body) const {
-    std::string answer;
-    try {
-        answer = client_.request_text(core::request_subject(service, verb),
-                                      body.is_null() ? "" : body.dump(), timeout_);
-    } catch (const bus::NoAnswer&) {
-        return std::nullopt;
-    }
-    auto json = nlohmann::ordered_json::parse(answer, nullptr, false);
+nlohmann::ordered_json read_answer(const std::string& service, std::string_view verb,
+                                   std::string_view text) {
+    auto json = nlohmann::ordered_json::parse(text, nullptr, false);
     if (json.is_discarded())
         throw Stop(kError, fmt::format("{} answers {} with what is no JSON", service, verb));
     if (!json.is_object() || !json.contains("refused")) return json;
@@ -45,10 +37,9 @@ std::optional<nlohmann::ordered_json> Participants::ask(const std::string& servi
                fmt::format("{} refuses: {}", service, field<std::string>(refused, "why", code)));
 }
 
-std::optional<ServiceState> Participants::state(const std::string& service) const {
-    auto answer = ask(service, "state", nullptr);
-    if (!answer || !answer->is_object()) return std::nullopt;
-    const nlohmann::json json = *answer;
+std::optional<ServiceState> state_of(const std::string& service, nlohmann::ordered_json answer) {
+    if (!answer.is_object()) return std::nullopt;
+    const nlohmann::json json = answer;
     const auto text = [&](const char* key) { return field<std::string>(json, key, ""); };
     const auto number = [&](const char* key) { return field(json, key, std::uint64_t{0}); };
     const nlohmann::json outbox = json.value("outbox", nlohmann::json::object());
@@ -70,7 +61,24 @@ std::optional<ServiceState> Participants::state(const std::string& service) cons
                         .db_bytes = number("db_bytes"),
                         .wal_bytes = number("wal_bytes"),
                         .oldest_seconds = field(outbox, "oldest_seconds", 0.0),
-                        .json = std::move(*answer)};
+                        .json = std::move(answer)};
+}
+
+std::optional<nlohmann::ordered_json> Participants::ask(const std::string& service,
+                                                        std::string_view verb,
+                                                        const nlohmann::json& body) const {
+    try {
+        return read_answer(service, verb,
+                           client_.request_text(core::request_subject(service, verb),
+                                                body.is_null() ? "" : body.dump(), timeout_));
+    } catch (const bus::NoAnswer&) {
+        return std::nullopt;
+    }
+}
+
+std::optional<ServiceState> Participants::state(const std::string& service) const {
+    auto answer = ask(service, "state", nullptr);
+    return answer ? state_of(service, std::move(*answer)) : std::nullopt;
 }
 
 std::optional<std::vector<Letter>> Participants::letters(const std::string& service, bool all,

@@ -34,6 +34,12 @@ struct Letter {
 };
 Letter letter_of(const std::string& service, const nlohmann::json& row);
 
+/// What a service answered to a verb. Throws Stop when that is no JSON, or a refusal.
+nlohmann::ordered_json read_answer(const std::string& service, std::string_view verb,
+                                   std::string_view text);
+/// Of the answer to `state`; nothing when it cannot be one.
+std::optional<ServiceState> state_of(const std::string& service, nlohmann::ordered_json answer);
+
 class Participants {
   public:
     Participants(bus::NatsClient& client, std::chrono::milliseconds timeout)
