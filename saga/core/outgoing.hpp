@@ -54,6 +54,10 @@ class Outgoing {
     /// The reader has handled everything up to `cursor`: rows that should have been among it were
     /// lost, and go again. How many.
     std::size_t passed(std::uint64_t cursor);
+    /// Whether there are such rows.
+    bool overdue(std::uint64_t cursor) const {
+        return !awaited_.empty() && awaited_.begin()->first <= cursor;
+    }
 
     /// Forgets everything: after a rewind the rows come anew from the database.
     void clear();

@@ -153,8 +153,10 @@ void Node::work() {
                      (next_timer_ && in_.timers_until && *next_timer_ <= *in_.timers_until);
     const bool moves = in_.read_to > store_.cursor.position().seq;
     if (!due && !moves && in_.messages.empty() && in_.answers.empty() && in_.requests.empty() &&
-        in_.stored_letters.empty())
+        in_.stored_letters.empty()) {
+        if (!disk_.empty()) try_disk();
         return confirm_head();
+    }
     std::vector<std::int64_t> answered;
     for (const CallResult& result : in_.answers) answered.push_back(result.call);
     Committed done = worker_.round(in_, time);
@@ -172,6 +174,14 @@ void Node::work() {
         relay_.passed(in_.messages.empty() ? reader_.read_to() : store_.cursor.position().seq);
     look_ahead();
     confirm_head();
+}
+
+/// It was full, and nothing is to be written: without a try nobody would know that there is room.
+void Node::try_disk() {
+    store_.db().begin();
+    store_.meta.set(store::Meta::kEpoch, ownership_.epoch());
+    store_.db().commit();
+    disk_.clear();
 }
 
 /// A timer is due and nothing is left to read, as far as we know: the broker must say so.

@@ -45,6 +45,7 @@ class Node final : public bus::Listener {
     std::string state_json() const;
     const Worker& worker() const { return worker_; }
     const Reader& reader() const { return reader_; }
+    const Link& link() const { return link_; }
 
     // bus::Listener
     void connected(const bus::Server& server) override;
@@ -62,6 +63,7 @@ class Node final : public bus::Listener {
     bool may_act() const;
     void gather();
     void work();
+    void try_disk();
     void confirm_head();
     void start_calls();
     void introduce();

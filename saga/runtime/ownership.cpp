@@ -67,6 +67,8 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
         if (std::exchange(time_wanted_, false)) time_.emplace(entry->stored_at, asked_);
         return;
     }
+    // An entry older than ours: the broker has gone back, nobody has taken over.
+    if (since_ && owner.epoch < self_.epoch) return claim(entry->revision, self_.epoch + 1);
     if (since_) {
         refusal_ = fmt::format("another instance of {} has taken over ({}): this one stops",
                                self_.name, owner.where);

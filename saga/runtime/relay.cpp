@@ -12,6 +12,8 @@ void Relay::reload() {
     contents_.clear();
     content_bytes_ = 0;
     loaded_to_ = 0;
+    passed_to_ = 0;
+    overdue_until_ = {};
     more_ = true;
     load_more();
 }
@@ -63,6 +65,10 @@ void Relay::on_acked(bus::Channel channel, std::int64_t seq, const bus::PubAck& 
     Lane& lane = this->lane(channel);
     lane.progress = now;
     lane.outgoing.acked(seq, ack.seq);
+    // The broker knows it, at a place that was read without it: a message that was removed. It is
+    // asked again until it has forgotten the id.
+    if (overdue_until_ == bus::Steady{} && events().overdue(passed_to_))
+        overdue_until_ = now + core::kPubAckTimeout;
     const auto content = contents_.find(seq);
     if (content == contents_.end()) return;
     content_bytes_ -= content->second.envelope.size();
@@ -81,12 +87,17 @@ void Relay::on_refused(bus::Channel channel, const bus::Problem& problem, bus::S
 }
 
 void Relay::passed(std::uint64_t cursor) {
+    passed_to_ = cursor;
     sent_again_ += events().passed(cursor);
 }
 
 void Relay::pump(bus::Steady now) {
     if (more_) load_more();
     if (held_) return;
+    if (overdue_until_ != bus::Steady{} && now >= overdue_until_) {
+        overdue_until_ = {};
+        sent_again_ += events().passed(passed_to_);
+    }
     for (Lane& lane : lanes_) pump(lane, now);
 }
 
@@ -128,6 +139,7 @@ void Relay::send(Lane& lane, std::int64_t seq) {
 bus::Steady Relay::next_pump() const {
     bus::Steady next = bus::Steady::max();
     if (held_) return next;
+    if (overdue_until_ != bus::Steady{}) next = overdue_until_;
     for (const Lane& lane : lanes_) {
         if (!lane.connected) continue;
         if (lane.outgoing.in_flight() > 0)

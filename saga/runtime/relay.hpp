@@ -67,8 +67,10 @@ class Relay {
     Lane lanes_[2]{{.channel = bus::Channel::events}, {.channel = bus::Channel::letters}};
     std::unordered_map<std::int64_t, Content> contents_;  // of rows without a PubAck; never walked
     std::size_t content_bytes_ = 0;
-    std::int64_t loaded_to_ = 0;  // rows up to here are in the lanes, or settled
-    bool more_ = false;           // and there are further ones in the database
+    std::uint64_t passed_to_ = 0;  // the reader has
+    bus::Steady overdue_until_{};  // then rows that it passed without reading them go again
+    std::int64_t loaded_to_ = 0;   // rows up to here are in the lanes, or settled
+    bool more_ = false;            // and there are further ones in the database
     bool held_ = true;
     std::vector<std::pair<std::int64_t, std::uint64_t>> stored_letters_;
     std::string trouble_;

@@ -48,6 +48,8 @@ void SimCaller::start(runtime::CallJob job) {
         result.answer.reset();
         if (result.why.empty()) result.why = "no answer";
         takes = 5s;
+    } else if (job.attempt > 1) {
+        ++bank_.answered_late;
     }
     ++*under_way_;
     schedule_.in(takes, [result = std::move(result), come = std::weak_ptr(come_),

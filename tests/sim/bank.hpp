@@ -26,6 +26,7 @@ class Bank {
     shop::BankBooks books() const;    ///< All of them.
     BankHabits habits;
     Chance& chance() { return chance_; }
+    std::uint64_t answered_late = 0;  ///< calls that were answered after an attempt that was not
 
   private:
     Chance chance_;

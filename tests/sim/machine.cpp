@@ -36,6 +36,9 @@ struct Machine::Process {
                 machine.contract().tables),
           bus(machine.schedule_, machine.broker_, machine.net_, life, [&] { machine.wake(); }),
           caller(machine.schedule_, machine.bank_, life, [&] { machine.wake(); }) {
+        life.on_death([this, &machine] {
+            ++(store.db().in_transaction() ? machine.seen_.in_transaction : machine.seen_.in_send);
+        });
         runtime::bind_key(store, machine.key_, machine.name_ + ".key");
         node.emplace(machine.contract(), store, machine.key_, bus, machine.clock_, machine.chance_,
                      caller,
@@ -59,7 +62,8 @@ struct Machine::Process {
     SimBus bus;
     SimCaller caller;
     std::optional<runtime::Node> node;
-    bool draining = false;
+    bool draining = false, caught_up = false;
+    std::uint64_t rewinds = 0, reopened = 0;
 };
 
 Machine::Machine(std::string name, Make make, Schedule& schedule, Broker& broker, Bank& bank,
@@ -160,17 +164,30 @@ void Machine::turn() {
         if (!process_->life.dead()) failure_ = stopped.what();
         Process::end(process_->life);
     }
+    look();
     if (process_->life.dead()) return bury();
     plan(next);
 }
 
+void Machine::look() {
+    const runtime::Node& node = *process_->node;
+    seen_.rewinds +=
+        node.link().rewinds() - std::exchange(process_->rewinds, node.link().rewinds());
+    seen_.reopened +=
+        node.reader().reopened() - std::exchange(process_->reopened, node.reader().reopened());
+    if (node.worker().catching_up() && !std::exchange(process_->caught_up, true)) ++seen_.catch_ups;
+}
+
 /// The ghost goes, and its disk is as the death left it.
 void Machine::bury() {
+    if (!process_) ++seen_.in_start;
     process_.reset();
-    if (death_ == Death::power_cut)
+    if (death_ == Death::power_cut) {
         disk_.power_cut(chance_);
-    else
+        ++power_cuts_;
+    } else {
         disk_.kill();
+    }
     death_ = Death::kill;
     ++deaths_;
     planned_ = Steady::max();

@@ -72,6 +72,13 @@ class Machine {
     /// Of the process that ended last: what it said.
     const std::string& failure() const { return failure_; }
     std::uint64_t deaths() const { return deaths_; }
+    std::uint64_t power_cuts() const { return power_cuts_; }
+    /// How often what happened to its processes so far.
+    struct Seen {
+        std::uint64_t in_start = 0, in_transaction = 0, in_send = 0;  ///< where it died
+        std::uint64_t rewinds = 0, reopened = 0, catch_ups = 0;
+    };
+    const Seen& seen() const { return seen_; }
     std::uint64_t acts() const;
     /// Called when a process has ended, however.
     void on_end(std::function<void()> told) { on_end_ = std::move(told); }
@@ -81,6 +88,7 @@ class Machine {
     void wake();
     void plan(Steady when);
     void turn();
+    void look();
     void bury();
 
     std::string name_;
@@ -97,7 +105,8 @@ class Machine {
     std::unique_ptr<Process> process_;
     Death death_ = Death::kill;
     Steady planned_ = Steady::max(), busy_until_{}, paused_until_{};
-    std::uint64_t plan_ = 0, deaths_ = 0;
+    std::uint64_t plan_ = 0, deaths_ = 0, power_cuts_ = 0;
+    Seen seen_;
     std::string failure_;
     std::function<void()> on_end_;
 };

@@ -53,23 +53,19 @@ void show_failure(const Setup& setup, const Outcome& outcome) {
 void report(const Given& given, const Sum& sum, const std::set<std::string>& missed,
             double seconds) {
     const Outcome& all = sum.all;
-    fmt::print("\n{} seeds, {} sagas, {} events, {} kills, {} power cuts, {} duplicates, {:.1f} "
-               "hours of their time, in {:.0f} s; {} failed\n",
-               sum.seeds, all.sagas, all.events, all.kills, all.power_cuts, all.duplicates,
-               std::chrono::duration<double>(all.lasted).count() / 3600, seconds, sum.failed);
+    fmt::print(
+        "\n{} seeds, {} sagas, {} events, {} kills, {} power cuts, {} duplicates, {:.1f} "
+        "hours of their time, in {:.0f} s; {} failed\n",
+        sum.seeds, all.sagas, all.events, all.kills, all.power_cuts, all.duplicates,
+        std::chrono::duration<double>(all.lasted).count() / 3600, seconds, sum.failed);
     if (!missed.empty()) fmt::print("never hit: {}\n", fmt::join(missed, "; "));
     for (const std::string& replay : sum.replays) fmt::print("replay: {}\n", replay);
     if (!given.json) return;
-    nlohmann::ordered_json json{{"seeds", sum.seeds},
-                                {"sagas", all.sagas},
-                                {"power_cuts", all.power_cuts},
-                                {"kills", all.kills},
-                                {"duplicates", all.duplicates},
-                                {"violations", sum.failed},
-                                {"rows", all.coverage.rows()},
-                                {"missed", missed},
-                                {"replays", sum.replays},
-                                {"seconds", seconds}};
+    nlohmann::ordered_json json{{"seeds", sum.seeds},           {"sagas", all.sagas},
+                                {"power_cuts", all.power_cuts}, {"kills", all.kills},
+                                {"duplicates", all.duplicates}, {"violations", sum.failed},
+                                {"rows", all.coverage.rows()},  {"missed", missed},
+                                {"replays", sum.replays},       {"seconds", seconds}};
     fmt::print("{}\n", json.dump());
 }
 

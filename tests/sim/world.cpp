@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "saga/core/subject.hpp"
+#include "saga/runtime/contract_json.hpp"
 #include "saga/store/statement.hpp"
+#include "saga/verify/verify.hpp"
 #include "services/shop/audit.hpp"
 #include "tests/sim/weather.hpp"
 
@@ -37,6 +39,7 @@ class World {
                    outcome_) {}
 
     Outcome run() {
+        const Steady begun = schedule_.now();
         bank_.credit(chance_.happens(0.5) ? 1'000'000 : 6'000);
         broker_.make_assets();
         market_.open(setup_.sagas, setup_.trouble * 3 / 4);
@@ -47,6 +50,7 @@ class World {
         weather_.clear();
         come_to_rest();
         judge();
+        outcome_.lasted = schedule_.now() - begun;
         return std::move(outcome_);
     }
 
@@ -90,10 +94,45 @@ class World {
             outcome_.violations.push_back("I3: " + wrong);
         count(books);
         told(books);
+        invariants();
         for (const auto& machine : machines_)
             if (const auto dead = machine->store().parked.count(true); dead != 0)
                 outcome_.violations.push_back(
                     fmt::format("I8: {} gave up on {} items", machine->name(), dead));
+    }
+
+    void invariants() {
+        verify::Landscape landscape;
+        verify::Options options;
+        const auto any_of = [&](const std::set<Fault>& faults) {
+            return std::any_of(faults.begin(), faults.end(),
+                               [&](Fault fault) { return setup_.faults.contains(fault); });
+        };
+        landscape.stream_whole = !any_of(kBrokerLoses);
+        for (const auto& machine : machines_) {
+            landscape.services.push_back(
+                {machine->name(), machine->store().db().handle(),
+                 nlohmann::json::parse(runtime::contract_json(machine->contract()))});
+            if (any_of(kServiceLoses)) options.unordered.insert(machine->name());
+        }
+        for (const auto& [seq, message] : broker_.stream(core::kStream)->messages)
+            landscape.stream.push_back({seq, message.subject, message.stored_at, message.bytes});
+        if (!any_of(kServiceLoses)) landscape.answers = answers();
+        for (const verify::Violation& found : verify::check(landscape, options))
+            outcome_.violations.push_back(fmt::format("{}: {} {}: {}", found.invariant,
+                                                      found.service, found.saga, found.what));
+    }
+
+    std::vector<verify::Answer> answers() const {
+        std::vector<verify::Answer> answers;
+        for (const Customer::Asked& asked : customer_.history()) {
+            using Told = Customer::Told;
+            const auto told = asked.told == Told::accepted  ? verify::Told::accepted
+                              : asked.told == Told::refused ? verify::Told::refused
+                                                            : verify::Told::unknown;
+            answers.push_back({asked.service, asked.verb, asked.key, told});
+        }
+        return answers;
     }
 
     /// What customers were told stands (I9).
@@ -137,12 +176,19 @@ class World {
         }
         for (const auto& [id, payment] : books.payments)
             if (payment.refunded > 0) outcome_.coverage.hit("refund after a payment");
+        outcome_.coverage.hit("call answered after silence", bank_.answered_late);
         for (const auto& machine : machines_) {
-            const runtime::Node& node = machine->node();
-            outcome_.coverage.hit("reader made anew", node.reader().reopened());
+            const Machine::Seen& seen = machine->seen();
+            outcome_.coverage.hit("death at start-up", seen.in_start);
+            outcome_.coverage.hit("death inside a transaction", seen.in_transaction);
+            outcome_.coverage.hit("death between commit and PubAck", seen.in_send);
+            outcome_.coverage.hit("rewind", seen.rewinds);
+            outcome_.coverage.hit("reader made anew", seen.reopened);
+            outcome_.coverage.hit("catch-up", seen.catch_ups);
             outcome_.coverage.hit("dead letter of what is no event",
                                   static_cast<std::uint64_t>(machine->store().aside.count()));
-            outcome_.events += node.worker().counts().handled;
+            outcome_.events += machine->node().worker().counts().handled;
+            outcome_.power_cuts += machine->power_cuts();
         }
     }
 
@@ -164,7 +210,7 @@ Setup draw(std::uint64_t seed) {
     Chance chance = Chance(seed).branch("setup");
     Setup setup{.seed = seed,
                 .sagas = 5 + static_cast<int>(chance.below(30)),
-                .trouble = chance.between<Duration>(5s, 90s),
+                .trouble = chance.between<std::chrono::milliseconds>(5s, 90s),
                 .faults = {}};
     const std::set<Fault>& excluded = chance.happens(0.6) ? kServiceLoses : kBrokerLoses;
     for (std::size_t i = 0; i < kFaults; ++i) {
