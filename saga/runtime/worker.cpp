@@ -115,8 +115,7 @@ Committed Worker::commit_one_by_one(Inbound& in) {
         one.resize(1, one.front());
         const std::string name = name_of(one.front());
         bool gone = false;
-        transaction(
-            [&] { gone = store_.attempts.add(name) > core::kMaxCrashes && give_up(one.front()); });
+        count(name, [&] { gone = give_up(one.front()); });
         add(committed());
         if (gone) {
             take(in, one);
@@ -129,7 +128,7 @@ Committed Worker::commit_one_by_one(Inbound& in) {
                 return all;
             }
         }
-        transaction([&] { store_.attempts.erase(name); });
+        transaction([&] { done_with(name); });
         ++all.items;
         if (--careful_ == 0) all.more = true;
     }

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -184,6 +186,8 @@ class Worker {
     void mine(const core::Message& message);
     core::Saga rules(core::SagaState& state);
     core::Saga begin(core::SagaState& state, Origin origin, bool apart = false);
+    bool count(const std::string& item, const std::function<void()>& too_often);
+    void done_with(const std::string& item);
     void reject(const Delivery& delivery, std::string_view why);
 
     const Contract& contract_;
@@ -194,6 +198,8 @@ class Worker {
     Subscription subscription_;
     Executor executor_;
     int careful_ = 0, careful_calls_ = 0;
+    /// Items that this process has counted: a full disk brings one back, which is no death.
+    std::set<std::string> counted_;
     bool unclean_ = false;  ///< the last stop
     std::optional<std::uint64_t> catch_up_until_;
     core::SagaState nobody_;  ///< whom a message of no saga concerns

@@ -204,7 +204,7 @@ void Worker::apply(const Due& due) {
 void Worker::apply(const CallResult* result) {
     const auto call = store_.calls.find(result->call);
     if (!call) return;
-    if (unclean_) store_.attempts.erase(item_of(result->call));
+    if (unclean_) done_with(item_of(result->call));
     core::SagaState state = store_.load(call->saga);
     const auto found =
         std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {

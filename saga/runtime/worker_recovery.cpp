@@ -112,8 +112,7 @@ void Worker::catch_up_reactions(const std::deque<Delivery>& missed,
 void Worker::catch_up_alone(const Delivery& delivery, const std::set<std::string>& reactions) {
     if (!for_each_missed(delivery, reactions, [](auto&&...) {})) return;
     const std::string name = fmt::format("missed {}", delivery.seq);
-    bool gone = false;
-    transaction([&] { gone = store_.attempts.add(name) > core::kMaxCrashes; });
+    const bool gone = !count(name, [] {});
     transaction([&] {
         for_each_missed(delivery, reactions,
                         [&](core::Saga& saga, const auto& message, const auto& reaction) {
@@ -122,9 +121,27 @@ void Worker::catch_up_alone(const Delivery& delivery, const std::set<std::string
                             else
                                 saga.on_missed(message, reaction);
                         });
-        store_.attempts.erase(name);
+        done_with(name);
     });
     --careful_;
+}
+
+/// Counts what is about to be on the table, in a transaction of its own; false: the process died of
+/// it too often, and `too_often` was run with it.
+bool Worker::count(const std::string& item, const std::function<void()>& too_often) {
+    if (counted_.contains(item)) return true;
+    bool may = true;
+    transaction([&] {
+        may = store_.attempts.add(item) <= core::kMaxCrashes;
+        if (!may) too_often();
+    });
+    counted_.insert(item);
+    return may;
+}
+
+void Worker::done_with(const std::string& item) {
+    store_.attempts.erase(item);
+    counted_.erase(item);
 }
 
 /// As it is counted while it is made; its answer is counted as any item.
@@ -138,9 +155,7 @@ bool Worker::died_with(std::int64_t call) {
 
 bool Worker::count_call(std::int64_t call) {
     --careful_calls_;
-    bool may = false;
-    transaction([&] { may = store_.attempts.add(item_of(call)) <= core::kMaxCrashes; });
-    return may;
+    return count(item_of(call), [] {});
 }
 
 std::string Worker::name_of(const Item& item) const {

@@ -21,7 +21,7 @@ class CausesCheck {
                 if (!row.notice()) cause(&service, row.event);
             for (const auto& [key, known] : service.sagas) effects(service, known);
             if (options_.unordered.contains(service.name)) continue;
-            published_order(service);
+            if (facts_.whole) published_order(service);  // what was lost is published again, later
             for (const auto& [key, known] : service.sagas) order(service, known);
         }
     }

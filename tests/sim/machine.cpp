@@ -12,6 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kDrain = 10s;  // as saga::run gives it
+
 core::IdKey key_of(Chance chance) {
     std::array<std::uint8_t, core::IdKey::kSize> secret{};
     for (auto& byte : secret) byte = static_cast<std::uint8_t>(chance.next());
@@ -63,6 +65,7 @@ struct Machine::Process {
     SimCaller caller;
     std::optional<runtime::Node> node;
     bool draining = false, caught_up = false;
+    Steady drains_until{};
     std::uint64_t rewinds = 0, reopened = 0;
 };
 
@@ -112,6 +115,8 @@ void Machine::end_after(std::uint64_t acts, Death death) {
 void Machine::drain() {
     if (!process_ || process_->draining) return;
     process_->draining = true;
+    process_->drains_until = schedule_.now() + kDrain;
+    schedule_.at(process_->drains_until, [this] { wake(); });
     process_->node->drain();
     wake();
 }
@@ -155,7 +160,8 @@ void Machine::turn() {
     Steady next = Steady::max();
     try {
         next = std::min(process_->node->turn(), process_->bus.next_due());
-        if (process_->draining && process_->node->drained()) {
+        if (process_->draining &&
+            (process_->node->drained() || schedule_.now() >= process_->drains_until)) {
             process_->node->stop();
             failure_ = "stopped";
             Process::end(process_->life);
@@ -209,7 +215,7 @@ bool Machine::at_rest(std::uint64_t head) const {
     if (!ready()) return false;
     store::Store& store = process_->store;
     return store.cursor.position().seq >= head && store.outbox.unsettled().rows == 0 &&
-           store.calls.count() == 0 && store.parked.count(false) == 0;
+           store.calls.count() == 0 && store.parked.count(false) == store.parked.count(true);
 }
 
 runtime::Node& Machine::node() {

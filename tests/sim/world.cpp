@@ -96,9 +96,19 @@ class World {
         told(books);
         invariants();
         for (const auto& machine : machines_)
-            if (const auto dead = machine->store().parked.count(true); dead != 0)
-                outcome_.violations.push_back(
-                    fmt::format("I8: {} gave up on {} items", machine->name(), dead));
+            if (machine->store().parked.count(true) != 0) gave_up(*machine);
+    }
+
+    void gave_up(Machine& machine) {
+        store::Statement dead(
+            machine.store().db(),
+            "SELECT s.id, p.step, p.attempts, p.reason FROM parked p JOIN sagas s "
+            "ON s.saga = p.saga WHERE p.next_at IS NULL AND p.attempts > 0");
+        store::Rows rows = dead.query();
+        while (rows.next())
+            outcome_.violations.push_back(
+                fmt::format("I8: {} gave up on {} of {} after {} attempts: {}", machine.name(),
+                            rows.text(1), rows.text(0), rows.integer(2), rows.text(3)));
     }
 
     void invariants() {
