@@ -40,6 +40,14 @@ TEST_CASE("order: opens and confirms") {
     CHECK(s.quiet());
     CHECK(s.value(kConfirmed) == 1);
 }
+TEST_CASE("order: a shipment that comes before its order waits for it") {
+    Scenario s{order_service()};
+    s.given(kShipped);
+    CHECK(s.quiet());
+    s.given(kOrder);
+    CHECK(s.emitted(OrderConfirmed{.order_id = "o1"}));
+    CHECK(s.value(kConfirmed) == 1);
+}
 TEST_CASE("order: rejects once, also when the failure comes first") {
     Scenario s{order_service()};
     s.given_failed(StockShort{.order_id = "o1", .sku = "jam"})

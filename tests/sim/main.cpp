@@ -21,7 +21,7 @@ struct Given {
     std::optional<std::uint64_t> seed;
     std::optional<int> sagas, trouble;
     std::optional<std::string> faults;
-    std::string known;
+    std::string known, show;
     double minutes = 0;
     bool json = false;
     Batch batch;
@@ -74,6 +74,7 @@ int run_one(const Given& given) {
     if (given.sagas) setup.sagas = *given.sagas;
     if (given.trouble) setup.trouble = std::chrono::milliseconds(*given.trouble);
     if (given.faults) setup.faults = read_replay("--faults " + *given.faults).faults;
+    setup.show = given.show;
     const Outcome outcome = simulate(setup);
     fmt::print("{}\n", replay_line(setup));
     fmt::print("trace {:016x}: {} sagas, {} events, {} kills, {:.1f} s of its time\n",
@@ -136,6 +137,7 @@ int main(int argc, char** argv) {
     app.add_option("--sagas", given.sagas, "of that seed")->check(CLI::Range(1, 1'000'000));
     app.add_option("--trouble", given.trouble, "milliseconds in which faults come");
     app.add_option("--faults", given.faults, "which, between commas; or none");
+    app.add_option("--show", given.show, "a saga, of which all that stands at the end is printed");
     CLI11_PARSE(app, argc, argv);
     try {
         return given.seed ? run_one(given) : run_many(std::move(given));

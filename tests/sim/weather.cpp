@@ -1,5 +1,7 @@
 #include "tests/sim/weather.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "saga/core/envelope.hpp"
@@ -134,8 +136,12 @@ void Weather::befall_machine(Fault fault, Machine& machine) {
 void Weather::ended(Machine& machine) {
     ++outcome_.kills;
     if (!machine.failure().empty() && !excused(machine.failure()))
-        outcome_.violations.push_back("I8: " + machine.name() +
-                                      " ended by itself: " + machine.failure());
+        outcome_.violations.push_back(
+            fmt::format("I8: {} ended by itself {} s {} the end of the faults: {}", machine.name(),
+                        std::chrono::duration_cast<std::chrono::seconds>(
+                            std::chrono::abs(schedule_.now() - until_))
+                            .count(),
+                        schedule_.now() < until_ ? "before" : "after", machine.failure()));
     down(machine, cleared_ ? 100ms : chance_.between<Duration>(5ms, 5s));
 }
 

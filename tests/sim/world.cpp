@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "saga/core/envelope.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/contract_json.hpp"
 #include "saga/store/statement.hpp"
@@ -51,6 +52,7 @@ class World {
         come_to_rest();
         judge();
         outcome_.lasted = schedule_.now() - begun;
+        if (!setup_.show.empty()) show();
         return std::move(outcome_);
     }
 
@@ -97,6 +99,35 @@ class World {
         invariants();
         for (const auto& machine : machines_)
             if (machine->store().parked.count(true) != 0) gave_up(*machine);
+    }
+
+    void show() {
+        for (const auto& machine : machines_) {
+            if (!machine->running()) continue;
+            fmt::print("{}\n", machine->name());
+            for (const char* select :
+                 {"SELECT 'saga', failed_by, ended_by FROM sagas WHERE id = ?1",
+                  "SELECT 'journal', j.step, j.state, j.outcome FROM journal j JOIN sagas s USING "
+                  "(saga) WHERE s.id = ?1",
+                  "SELECT 'outbox', o.seq, o.subject, o.stream_seq FROM outbox o JOIN sagas s "
+                  "USING "
+                  "(saga) WHERE s.id = ?1",
+                  "SELECT 'parked', p.step, p.state, p.attempts, p.reason FROM parked p JOIN sagas "
+                  "s USING (saga) WHERE s.id = ?1"}) {
+                store::Statement statement(machine->store().db(), select);
+                store::Rows rows = statement.query(setup_.show);
+                while (rows.next()) {
+                    for (int i = 0; i < rows.columns(); ++i) fmt::print("  {}", rows.text(i));
+                    fmt::print("\n");
+                }
+            }
+        }
+        for (const auto& [seq, message] : broker_.stream(core::kStream)->messages) {
+            const auto read = core::decode(message.bytes);
+            const auto* envelope = std::get_if<core::Envelope>(&read);
+            if (envelope != nullptr && envelope->saga == setup_.show)
+                fmt::print("{} {} {}\n", seq, message.subject, message.id);
+        }
     }
 
     void gave_up(Machine& machine) {
