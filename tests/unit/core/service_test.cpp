@@ -191,7 +191,7 @@ TEST_CASE("service: events of two owners have two names") {
     CHECK_NOTHROW(detail::validate(contract));
     contract.steps.front().undone_on = {&theirs};
     CHECK(thrown([&] { detail::validate(contract); }) ==
-          "an event's name is unique in its landscape: unit.kitchen.Burnt and unit.bakery.Burnt");
+          "an event's name is unique in its landscape: unit.bakery.Burnt and unit.kitchen.Burnt");
 }
 
 TEST_CASE("service: a column that is not what the handler asks for is told in one sentence") {
