@@ -23,11 +23,7 @@ constexpr std::size_t kBar = 30;  // characters
 }  // namespace
 
 std::unique_ptr<saga::Client> Options::connect() const {
-    try {
-        return std::make_unique<saga::Client>(server);
-    } catch (const saga::Error& failure) {
-        throw Stop(kUnreachable, failure.what());
-    }
+    return answer_of(*this, [&] { return std::make_unique<saga::Client>(server); });
 }
 
 void until_answered(std::chrono::seconds patience, const std::function<void()>& ask,

@@ -32,7 +32,8 @@ struct Options {
     std::chrono::seconds patience{60};
     bool json = false;
 
-    std::unique_ptr<saga::Client> connect() const;  ///< Throws Stop(kUnreachable).
+    /// Tries again for as long as the patience, then throws Stop(kUnreachable).
+    std::unique_ptr<saga::Client> connect() const;
 };
 
 /// Asks again, with growing pauses, until `ask` does not throw saga::Error. Throws
