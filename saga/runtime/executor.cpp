@@ -53,6 +53,11 @@ void Executor::begin(core::SagaState& state, Origin origin, Time now) {
     now_ = now;
 }
 
+std::string Executor::subject_of(const core::Envelope& own) const {
+    return core::event_subject(own.source, own.kind, detail::split_type(own.type).name, own.saga,
+                               options_.saga_in_subject);
+}
+
 EventId Executor::id_of(std::string_view step, core::Role role, std::uint32_t slot,
                         const EventId& run) const {
     return key_.id(state_->row.started, {contract_.service, state_->row.id, step, role, slot, run});

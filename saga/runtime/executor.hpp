@@ -21,6 +21,7 @@ struct Origin {
     std::uint16_t hops = 0;  ///< of the cause
     std::string trace;
     std::optional<core::StoreTime> stored_at;  ///< of a message of the stream
+    std::string_view subject;                  ///< under which it stood there, if that is known
     bool waited = false;  ///< it was tried before: what comes of it may be on record already
 };
 
@@ -48,6 +49,8 @@ class Executor final : public core::Host {
     /// Whatever cannot be read at all.
     void dead_message(std::string_view subject, Bytes message, std::uint64_t stream_seq,
                       core::StoreTime stored_at, std::string_view why);
+    /// Under which this service publishes an event of its own.
+    std::string subject_of(const core::Envelope& own) const;
     EventId id_of(std::string_view step, core::Role role, std::uint32_t slot,
                   const EventId& run) const;
 

@@ -160,8 +160,7 @@ void Executor::dead_letter(const core::Message& event, std::string_view step,
                            std::string_view why) {
     const core::Envelope& envelope = event.envelope();
     const std::string subject =
-        core::event_subject(envelope.source, envelope.kind, detail::split_type(envelope.type).name,
-                            envelope.saga, false);
+        origin_.subject.empty() ? core::subject_of(envelope) : std::string(origin_.subject);
     store_.aside.insert({.event_id = envelope.id,
                          .saga_id = std::string(envelope.saga),
                          .step = std::string(step),

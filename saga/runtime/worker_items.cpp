@@ -36,7 +36,9 @@ void Worker::apply(const Delivery* delivery) {
     const core::Message message(delivery->bytes, envelope, delivery->seq, delivery->stored_at);
     if (envelope.source == contract_.service) mine(message);
     core::SagaState state = store_.load(envelope.saga);
-    begin(state, origin_of(message)).on_event(message);
+    Origin origin = origin_of(message);
+    origin.subject = delivery->subject;
+    begin(state, std::move(origin)).on_event(message);
     ++counts_.handled;
 }
 
@@ -80,7 +82,7 @@ void Worker::adopt(const core::Message& message) {
         store_.outbox.insert({.seq = 0,
                               .id = e.id,
                               .saga = state.row.key,
-                              .subject = core::subject_of(e),
+                              .subject = executor_.subject_of(e),
                               .envelope = {message.bytes().begin(), message.bytes().end()}},
                              now_, recorded->stands());
         store_.recorded.erase(e.id);

@@ -61,7 +61,7 @@ void Worker::close_record(const EventId& id, const store::Recorded::Row& row,
     store_.outbox.insert({.seq = 0,
                           .id = id,
                           .saga = state.row.key,
-                          .subject = core::subject_of(envelope),
+                          .subject = executor_.subject_of(envelope),
                           .envelope = row.envelope},
                          now_, row.stands());
     store_.recorded.erase(id);

@@ -75,3 +75,20 @@ TEST_CASE("items: what stood aside is handled as it would have been") {
     CHECK(auditor.value("SELECT count(*) FROM parked") == 0);
     CHECK(auditor.value("SELECT count(*) FROM aside") == 0);
 }
+
+TEST_CASE(
+    "items: a dead letter says where its message stood, with the saga's token if it had one") {
+    Stream stream;
+    Workshop auditor{fragile_auditor(), stream};
+    stream.put(Granted{.ticket = "t"}, "t");
+    auditor.work();
+    stream.put(Granted{.ticket = "another"}, "t");
+    const std::string subject = stream.messages.back().subject += ".t";
+    auditor.work();
+    const auto aside = auditor.store().aside.list(0, "t", 1);
+    REQUIRE(aside.size() == 1);
+    CHECK(aside.front().subject == subject);
+    CHECK(auditor.value(
+              "SELECT count(*) FROM outbox WHERE subject LIKE 'saga-dlq.auditor.Granted.p__'") ==
+          1);
+}
