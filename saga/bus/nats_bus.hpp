@@ -17,6 +17,8 @@ class NatsBus final : public Bus {
     /// unguessable, since a server sends a PubAck to whatever reply subject a publisher names.
     NatsBus(Address address, const std::string& service, const std::string& nonce);
     ~NatsBus() override;
+    NatsBus(const NatsBus&) = delete;
+    NatsBus& operator=(const NatsBus&) = delete;
 
     void poll(Listener& listener, Steady now) override;
     void wait(Steady until) override;

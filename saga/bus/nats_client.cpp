@@ -62,6 +62,8 @@ class NatsClient::Counter {
         work_.notify_one();
         thread_.join();
     }
+    Counter(const Counter&) = delete;
+    Counter& operator=(const Counter&) = delete;
     void open(const std::string& subject, std::size_t most, Handler handler) {
         Window& window = windows_.emplace_back(*this, most, std::move(handler));
         window.open(subject);

@@ -169,7 +169,7 @@ files::path on_path(const std::string& name) {
     folders += ":/usr/sbin:/usr/local/sbin";  // Debian's nats-server stands there
     std::stringstream list(folders);
     for (std::string folder; std::getline(list, folder, ':');)
-        if (const files::path path = files::path(folder.empty() ? "." : folder) / name; runs(path))
+        if (files::path path = files::path(folder.empty() ? "." : folder) / name; runs(path))
             return path;
     return {};
 }
@@ -182,11 +182,11 @@ files::path own_path() {
 files::path find_program(const std::string& command, const files::path& own,
                          const files::path& folder) {
     if (command.find('/') != std::string::npos) {
-        const files::path path = folder / command;  // an absolute one stays as it is
+        files::path path = folder / command;  // an absolute one stays as it is
         if (runs(path)) return path;
         throw Stop(kError, fmt::format("there is no program {}", path.string()));
     }
-    if (const files::path beside = own.parent_path() / command; runs(beside)) return beside;
+    if (files::path beside = own.parent_path() / command; runs(beside)) return beside;
     if (files::path path = on_path(command); !path.empty()) return path;
     throw Stop(kError, fmt::format("there is no program {} in {}, where saga itself is, and none "
                                    "on PATH: build and install it, or give its path as command",

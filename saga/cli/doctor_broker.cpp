@@ -40,10 +40,10 @@ class Broker {
     }
 
   private:
-    void error(std::string about, std::string what, std::string mend) {
+    void error(std::string about, const std::string& what, std::string mend) {
         found_.push_back({Severity::error, std::move(about), harmless(what), std::move(mend)});
     }
-    void warn(std::string about, std::string what, std::string mend) {
+    void warn(std::string about, const std::string& what, std::string mend) {
         found_.push_back({Severity::warning, std::move(about), harmless(what), std::move(mend)});
     }
 
@@ -106,7 +106,7 @@ class Broker {
         if (cluster == each.found.end()) return;
         const json replicas = list(*cluster, "replicas");
         if (field(config, "num_replicas", 1) > 1 &&
-            field<std::string>(*cluster, "leader", "") == "")
+            field<std::string>(*cluster, "leader", "").empty())
             error(name, "has no leader: too many of its servers are away", "nats server report js");
         for (const json& replica : replicas)
             if (field(replica, "offline", false) || !field(replica, "current", true))
@@ -138,7 +138,7 @@ class Broker {
                                     core::kStream, name));
                 continue;
             }
-            const bool durable = field<std::string>(config, "durable_name", "") != "";
+            const bool durable = !field<std::string>(config, "durable_name", "").empty();
             const auto inactive = field(config, "inactive_threshold", std::int64_t{0});
             const bool lasting = durable || inactive >= kLasting.count();
             if (!lasting) continue;  // goes by itself

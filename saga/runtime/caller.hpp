@@ -44,6 +44,8 @@ class ThreadCaller final : public Caller {
                  std::size_t most, std::function<void()> done);
     /// Waits for attempts that are being made: each ends by its timeout.
     ~ThreadCaller() override;
+    ThreadCaller(const ThreadCaller&) = delete;
+    ThreadCaller& operator=(const ThreadCaller&) = delete;
     void start(CallJob job) override;
     std::size_t room() const override;
     std::vector<CallResult> take() override;

@@ -61,6 +61,8 @@ class Taken {
         port = std::to_string(ntohs(address.sin_port));
     }
     ~Taken() { ::close(socket_); }
+    Taken(const Taken&) = delete;
+    Taken& operator=(const Taken&) = delete;
     std::string port;
 
   private:

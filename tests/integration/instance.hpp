@@ -60,6 +60,8 @@ class Instance {
     Instance(Service service, std::string folder, std::string url)
         : Instance(std::move(service), std::move(folder), std::move(url), Options{}) {}
     ~Instance();
+    Instance(const Instance&) = delete;
+    Instance& operator=(const Instance&) = delete;
 
     void turn();  ///< One round; does not wait.
     void stop();  ///< Drains, and ends cleanly.

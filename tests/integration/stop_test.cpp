@@ -25,6 +25,8 @@ class Asking {
         gone_ = true;
         thread_.join();
     }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
     bool done() const { return accepted_ == tickets_; }
     int accepted() const { return accepted_; }
     /// By ticket; when done.
