@@ -52,7 +52,9 @@ class View {
         return port_.seen(detail::type_of<E>().name);
     }
 
-    /// The time in the triggering event's envelope: the same on every run.
+    /// The time in the envelope of the event that started the step, of a join the latest one; an
+    /// undo and an expect see the time of the event that they return. The same on every run that
+    /// counts.
     Time now() const { return port_.now(); }
     const std::string& saga_id() const { return port_.saga_id(); }  ///< [A-Za-z0-9_-]{1,64}
 
