@@ -41,12 +41,12 @@ struct StepCode {
     bool keeps_result() const { return fate == Fate::undo || !expects.empty(); }
 };
 struct ReactionCode {
-    Type on;
+    Type on = nullptr;
     Code code;
 };
 struct CommandCode {
     std::string verb;
-    Type request, accepts;
+    Type request = nullptr, accepts = nullptr;
     bool ends_saga = false;
     std::function<std::string(Bytes)> key;                   // of a verified request
     std::function<std::vector<std::byte>(Bytes)> canonical;  // alike for the same values
