@@ -95,7 +95,7 @@ void Machine::start(Flags flags) {
     } catch (const std::exception& refused) {
         failure_ = refused.what();
     }
-    if (!process_) return bury();
+    if (!process_ || process_->life.dead()) return bury();
     plan(schedule_.now());
 }
 

@@ -17,7 +17,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 500ms;       // at whether all is at rest
+constexpr auto kLook = 500ms;  // at whether all is at rest
+/// At rest for so long: the stream is looked at every kStreamCheck, and a suspicion twice.
+constexpr auto kQuiet = 2 * core::kStreamCheck + 5s;
 constexpr auto kLiveness = 2h;      // after the faults have ended everything ends within that
 constexpr double kFaultRate = 0.3;  // of being among a seed's faults
 
@@ -71,10 +73,12 @@ class World {
 
     void come_to_rest() {
         const Steady last = schedule_.now() + kLiveness;
+        Steady rest_since = schedule_.now();
         for (Steady look = schedule_.now(); look < last; look += kLook) {
             while (schedule_.step(look)) {
             }
-            if (at_rest()) return;
+            if (!at_rest()) rest_since = look;
+            if (look - rest_since > kQuiet) return;
         }
         for (const auto& machine : machines_) {
             const std::string state =
