@@ -10,7 +10,6 @@
 #include "services/order/order.hpp"
 #include "services/payment/payment.hpp"
 #include "services/shipping/shipping.hpp"
-#include "shop_events.hpp"
 #include "tests/landscape/landscape.hpp"
 
 namespace saga::testing {
@@ -33,6 +32,11 @@ runtime::Ask bank_in(shop::Ledger& ledger) {
         });
         return detail::pack(receipt);
     };
+}
+
+shop::Ledger& bank() {
+    static shop::Ledger ledger(":memory:");
+    return ledger;
 }
 
 void order(Village& village, const std::string& id, const std::string& sku, int units) {
@@ -58,12 +62,11 @@ Village& small_village() {
 }
 
 Village& shop_village() {
-    static shop::Ledger ledger(":memory:");
     static Village village(
         {order_service(), inventory_service(), payment_service(), shipping_service()},
-        bank_in(ledger));
+        bank_in(bank()));
     static const bool once = [] {
-        ledger.write([] { ledger.credit("", shop::Credit{.amount_cents = 100'000}); });
+        bank().write([] { bank().credit("", shop::Credit{.amount_cents = 100'000}); });
         village.command("inventory", "stock",
                         shop::StockProduct{.delivery_id = "d-1", .sku = "tea", .units = 500});
         order(village, "held-1", "tea", 2);
@@ -77,6 +80,10 @@ Village& shop_village() {
     }();
     CHECK(once);
     return village;
+}
+
+shop::BankBooks ask_bank(const shop::AskBooks& asked) {
+    return bank().books(asked);
 }
 
 std::string lines(const std::vector<verify::Violation>& violations) {

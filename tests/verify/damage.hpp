@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shop_events.hpp"
 #include "tests/verify/village.hpp"
 
 namespace saga::testing {
@@ -17,6 +18,8 @@ namespace saga::testing {
 Village& small_village();
 /// order, inventory, payment, shipping and a bank: joins, calls, undos, timers.
 Village& shop_village();
+/// Asks the bank of shop_village().
+shop::BankBooks ask_bank(const shop::AskBooks& asked);
 
 /// Violations as lines, each behind its invariant; none: "".
 std::string lines(const std::vector<verify::Violation>& violations);
