@@ -56,6 +56,16 @@ std::string nonce() {
 }  // namespace
 
 void StreamView::read(const Range& range, const OnMessage& on_message, const OnJunk& on_junk) {
+    read_stored(range, [&](const bus::StoredMessage& stored) {
+        const auto read = core::decode(stored.bytes);
+        if (const auto* envelope = std::get_if<core::Envelope>(&read))
+            return on_message({stored.bytes, *envelope, stored.seq, stored.stored_at});
+        if (on_junk) on_junk(stored.seq, stored.subject, std::get<core::Unreadable>(read).why);
+        return true;
+    });
+}
+
+void StreamView::read_stored(const Range& range, const OnStored& on_stored) {
     const std::string name = "saga-view-" + nonce();
     bus::NatsBus bus(address_, "saga-view", nonce());
     Reader reader(bus, name, kOutlives);
@@ -71,15 +81,8 @@ void StreamView::read(const Range& range, const OnMessage& on_message, const OnJ
         reader.tick(now);
         for (const bus::StoredMessage& stored : reader.take()) {
             heard = now;
-            const auto read = core::decode(stored.bytes);
-            const auto* envelope = std::get_if<core::Envelope>(&read);
-            if (envelope == nullptr) {
-                if (on_junk)
-                    on_junk(stored.seq, stored.subject, std::get<core::Unreadable>(read).why);
-            } else if (!on_message({stored.bytes, *envelope, stored.seq, stored.stored_at})) {
-                wanted = false;
-                break;
-            }
+            wanted = on_stored(stored);
+            if (!wanted) break;
         }
         const bool head = reader.at_head();
         if (head && !range.follow) break;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "saga/bus/bus.hpp"
 #include "saga/bus/nats_options.hpp"
 #include "saga/core/envelope.hpp"
 #include "saga/core/history.hpp"
@@ -29,10 +30,14 @@ class StreamView {
     using OnJunk =
         std::function<void(std::uint64_t seq, std::string_view subject, std::string_view why)>;
 
+    /// As it is stored: whatever it is.
+    using OnStored = std::function<bool(const bus::StoredMessage&)>;
+
     explicit StreamView(bus::Address address) : address_(std::move(address)) {}
 
     /// Throws Error when there is no broker or no stream. Follows through broken connections.
     void read(const Range& range, const OnMessage& on_message, const OnJunk& on_junk = {});
+    void read_stored(const Range& range, const OnStored& on_stored);
 
   private:
     bus::Address address_;
