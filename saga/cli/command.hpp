@@ -82,6 +82,7 @@ void add_outbox(CLI::App& app, Options& options);
 void add_services(CLI::App& app, Options& options);
 void add_show(CLI::App& app, Options& options);
 void add_trace(CLI::App& app, Options& options);
+void add_verify(CLI::App& app, Options& options);
 void add_wait(CLI::App& app, Options& options);
 void add_watch(CLI::App& app, Options& options);
 

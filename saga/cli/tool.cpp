@@ -50,6 +50,7 @@ void add_commands(CLI::App& app, Options& options) {
     add_dlq(app, options);
     add_dev(app, options);
     add_doctor(app, options);
+    add_verify(app, options);
     add_bootstrap(app, options);
     add_completion(app, options);
 }

@@ -17,8 +17,7 @@
 namespace saga::store {
 namespace {
 
-constexpr int kApplicationId = 0x53414741;  // "SAGA": file(1) and we know our own by it
-constexpr auto kInspected = 32u << 20;      // bytes: a check of so many takes a tenth of a second
+constexpr auto kInspected = 32u << 20;  // bytes: a check of so many takes a tenth of a second
 
 std::string pragma(const Database& db, const std::string& name) {
     Statement statement(db, "PRAGMA " + name);

@@ -11,6 +11,9 @@
 
 namespace saga::store {
 
+/// "SAGA": file(1) and we know our own by it. Never change: stored.
+inline constexpr int kApplicationId = 0x53414741;
+
 /// No room on the disk: the transaction is rolled back and nothing is lost; try again later.
 class DiskFull : public Error {
   public:
