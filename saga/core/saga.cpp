@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "saga/core/limits.hpp"
+#include "saga/core/payload_rules.hpp"
 
 namespace saga::core {
 namespace {
@@ -165,7 +166,7 @@ void Saga::hear(const Message& event) {
 const char* Saga::unfit(const Envelope& event) const {
     if (event.hops > kMaxHops) return "it is too many events away from its saga's first: a cycle?";
     const auto unsound = [&](Type type) {
-        return type->verify != nullptr && type->full == event.type && !type->verify(event.payload);
+        return type->full == event.type && !is_sound(*type, event.payload);
     };
     const bool bad =
         std::any_of(contract_.reactions.begin(), contract_.reactions.end(),
@@ -247,8 +248,7 @@ void Saga::trigger(const detail::StepCode& step, const Message& event, ParkedRow
 
 bool Saga::missed(const Message& event, const detail::ReactionCode& reaction) const {
     const Envelope& e = event.envelope();
-    const bool fit =
-        e.hops <= kMaxHops && (reaction.on->verify == nullptr || reaction.on->verify(e.payload));
+    const bool fit = e.hops <= kMaxHops && is_sound(*reaction.on, e.payload);
     const auto waits = [&](const ParkedRow& row) {
         return row.what == Waits::reaction && row.step == reaction.on->name && row.event == e.id;
     };

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "saga/core/payload_rules.hpp"
+
 namespace saga::runtime {
 namespace {
 
@@ -41,7 +43,10 @@ CallResult perform(const CallJob& job, const Settings& settings, const Ask& ask)
     AttemptPort port(job, settings, ask);
     CallResult result{.call = job.call, .answer = {}, .why = {}};
     try {
-        result.answer = job.code->perform(Call(port), job.question);
+        std::vector<std::byte> answer = job.code->perform(Call(port), job.question);
+        if (!core::is_sound(*job.code->answer, answer))
+            throw Error("the answer holds text that is no UTF-8, or a value without a name");
+        result.answer = std::move(answer);
     } catch (const std::exception& thrown) {
         result.why = thrown.what();
     } catch (...) {

@@ -5,6 +5,7 @@
 #include "engine_generated.h"
 #include "saga/core/backoff.hpp"
 #include "saga/core/limits.hpp"
+#include "saga/core/payload_rules.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
 #include "saga/runtime/handler_port.hpp"
@@ -16,6 +17,7 @@ using core::Attempt;
 using Result = core::Attempt::Result;
 
 Attempt attempt_of(detail::Ran ran, Result success) {
+    for (const detail::Emitted& event : ran.events) core::require_sound(*event.type, event.payload);
     switch (ran.verdict) {
         case detail::Ran::Verdict::success:
             return {success, std::move(ran.events), {}};
@@ -196,7 +198,7 @@ Attempt Executor::as_recorded(const Record& record, const detail::Code& code,
     }
     if (code.calls()) {
         auto answer = key_.open(envelope.id, envelope.sealed);
-        if (!answer || !code.answer->verify(*answer))
+        if (!answer || !core::is_sound(*code.answer, *answer))
             return {Result::unlike, {}, "the answer on record cannot be read with this key"};
         answer_ = std::move(*answer);
     }

@@ -5,6 +5,7 @@
 
 #include "saga/core/backoff.hpp"
 #include "saga/core/limits.hpp"
+#include "saga/core/payload_rules.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/executor.hpp"
 
@@ -194,9 +195,6 @@ const detail::EventType* kept_of(const detail::StepCode& step) {
         if (each.kind != Kind::failed) return each.type;
     return nullptr;
 }
-bool sound(const detail::EventType& type, Bytes payload) {
-    return type.verify == nullptr || type.verify(payload);
-}
 }  // namespace
 
 /// Why this build must not read what an earlier one kept of the step, if it must not.
@@ -205,14 +203,14 @@ std::optional<std::string> Executor::foreign(const detail::StepCode& step,
     const auto [outcome, result] = store_.journal.kept(state_->row.key, row);
     if (const detail::EventType* type = kept_of(step)) {
         const std::string first = outcome.substr(0, outcome.find(' '));
-        if (first == type->name && sound(*type, result)) return std::nullopt;
+        if (first == type->name && core::is_sound(*type, result)) return std::nullopt;
         return fmt::format("the step {} returned {}, and this build takes {} back", step.name,
                            first.empty() ? "nothing" : first, type->name);
     }
     Given given;
     bool whole = given.unpack(result) && given.bytes.size() == step.starts_on.size();
     for (std::size_t i = 0; whole && i < given.bytes.size(); ++i)
-        whole = sound(*step.starts_on[i], given.bytes[i]);
+        whole = core::is_sound(*step.starts_on[i], given.bytes[i]);
     if (whole) return std::nullopt;
     return fmt::format("the step {} was started by other events than those of this build",
                        step.name);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "saga/core/payload_rules.hpp"
 #include "saga/core/text.hpp"
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/worker.hpp"
@@ -34,7 +35,7 @@ void Worker::apply(const Request* request) {
 
 Reply Worker::command(const detail::CommandCode& command, const Request& request) {
     const auto answer = [&](std::string json) { return Reply{request.token, std::move(json)}; };
-    if (!command.request->verify(request.body))
+    if (!core::is_sound(*command.request, request.body))
         return answer(refused(
             "malformed", fmt::format("the request is no sound {} table", command.request->full)));
     const std::string saga_id = command.key(request.body);
@@ -56,6 +57,8 @@ Reply Worker::command(const detail::CommandCode& command, const Request& request
         store::Savepoint nothing_stays(store_.db());
         HandlerPort port(contract_, store_, state, now_, false);
         verdict = command.run(View(port), request.body);
+        if (const auto* event = std::get_if<detail::Emitted>(&verdict))
+            core::require_sound(*event->type, event->payload);
     } catch (const store::DiskFull&) {
         throw;
     } catch (const store::Broken&) {

@@ -108,6 +108,8 @@ TEST_CASE("order: refuses what is no order") {
     elsewhere.order_id = "a.b";
     CHECK(s.refused("place", elsewhere, "invalid"));
     CHECK(s.refused("place", kCancel, "malformed"));  // a table, of another request
+    PlaceOrder noise = with({.sku = "jam\xFF", .quantity = 1});
+    CHECK(s.refused("place", noise, "malformed"));
     CHECK(s.quiet());
 }
 TEST_CASE("order: counts the largest order there is, and refuses a larger one unread") {

@@ -131,3 +131,20 @@ TEST_CASE("payment: the largest order is charged to the cent") {
     s.answer(kReceipt);
     CHECK(s.value("SELECT cents = 1000000000000000000 FROM payment") == 1);
 }
+TEST_CASE("payment: text that is none charges nobody") {
+    Scenario s{payment_service()};
+    StockReserved order = kOrder;
+    order.customer_id = "ann\xFF";
+    s.given(order);
+    CHECK(s.dead("no sound table"));
+    CHECK(s.quiet());
+}
+TEST_CASE("payment: says nothing that nobody would read, and asks again") {
+    Scenario s{payment_service()};
+    s.given(kOrder);
+    s.answer(Receipt{.declined = "no\xFF"}).elapse(1min);
+    CHECK(s.called(kCharge));
+    s.answer(kReceipt);
+    CHECK(s.emitted(kTaken));
+    CHECK(s.quiet());
+}
