@@ -15,6 +15,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::uint64_t kLastYear = 2261;  // nanoseconds since 1970 fit into 64 bits
+
 std::optional<std::uint64_t> number(std::string_view text) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -27,23 +29,17 @@ Problem unreadable(std::string_view text) {
             fmt::format("the broker's answer cannot be read: {}", text.substr(0, 200))};
 }
 
-/// The parsed answer, or the error that it carries.
-Result<json> answer(std::string_view text) {
-    json parsed = json::parse(text, nullptr, false);
-    if (!parsed.is_object()) return unreadable(text);
-    if (const auto error = parsed.find("error"); error != parsed.end() && error->is_object())
-        return Problem{Trouble::refused, error->value("err_code", 0),
-                       error->value("description", "the broker refused without a reason")};
-    return parsed;
-}
-
-/// Applies `read` to a sound answer; what nlohmann throws at a wrong shape is an unreadable one.
+/// Applies `read` to a sound answer, which carries no error; what nlohmann throws at a wrong shape
+/// is an unreadable one.
 template <class T, class Read>
 Result<T> read_as(std::string_view text, Read read) {
-    Result<json> parsed = answer(text);
-    if (auto* problem = std::get_if<Problem>(&parsed)) return std::move(*problem);
+    const json parsed = json::parse(text, nullptr, false);
+    if (!parsed.is_object()) return unreadable(text);
     try {
-        return read(std::get<json>(parsed));
+        if (const auto error = parsed.find("error"); error != parsed.end() && error->is_object())
+            return Problem{Trouble::refused, error->value("err_code", 0),
+                           error->value("description", "the broker refused without a reason")};
+        return read(parsed);
     } catch (const json::exception&) {
         return unreadable(text);
     }
@@ -172,6 +168,7 @@ std::optional<StoreTime> parse_time(std::string_view text) {
     const auto year_at = field(0, 4), month_at = field(5, 2), day_at = field(8, 2),
                hour = field(11, 2), minute = field(14, 2), second = field(17, 2);
     if (!year_at || !month_at || !day_at || !hour || !minute || !second) return std::nullopt;
+    if (*year_at < 1970 || *year_at > kLastYear) return std::nullopt;
     const year_month_day date(year(static_cast<int>(*year_at)),
                               month(static_cast<unsigned>(*month_at)),
                               day(static_cast<unsigned>(*day_at)));
