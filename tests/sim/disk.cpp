@@ -286,7 +286,8 @@ std::string Disk::mount(Life& life) {
 }
 
 void Disk::kill() {
-    folder_ = std::make_shared<Folder>(folder_->copy());
+    const bool seen = folder_.use_count() > 1;  // by a process
+    if (seen) folder_ = std::make_shared<Folder>(folder_->copy());
 }
 
 void Disk::power_cut(Chance& chance) {
@@ -296,7 +297,7 @@ void Disk::power_cut(Chance& chance) {
 }
 
 void Disk::restore(const Image& image) {
-    folder_ = std::make_shared<Folder>(image.copy());
+    rewind(image);
     folder_->sync_all();
 }
 

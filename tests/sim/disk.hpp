@@ -30,7 +30,6 @@ class Disk {
         std::uint64_t good_writes = kNone;  ///< before one that ends in SQLITE_IOERR, half done
         std::uint64_t good_syncs = kNone;   ///< before one that ends in SQLITE_IOERR, not done
     };
-    /// What is to be read in all files.
     using Image = Folder;
 
     /// `date` is the machine's clock.
@@ -53,9 +52,11 @@ class Disk {
     void set(const Faults& faults) { faults_ = faults; }
     const Faults& faults() const { return faults_; }  ///< Those that are left.
 
-    /// A copy of all files, as a backup of a stopped machine.
+    /// A copy of all files, as unsynced as they are.
     Image image() const { return folder_->copy(); }
-    /// All processes die, and the files are those of the copy, synced.
+    /// All processes die, and all is as it was then.
+    void rewind(const Image& image) { folder_ = std::make_shared<Folder>(image.copy()); }
+    /// As rewind(), and all is synced: a backup that was brought back.
     void restore(const Image& image);
 
   private:
