@@ -166,7 +166,7 @@ class Bus {
     virtual void put(const std::string& bucket, const std::string& key, const std::string& value,
                      std::optional<std::uint64_t> revision, Done<std::uint64_t> done) = 0;
 
-    // Requests, to us and by us. Subjects are listened to on every connection until unlisten().
+    // Requests, to us and by us. Subjects are listened to until unlisten() or the connection's end.
     virtual void listen(std::vector<std::string> subjects) = 0;
     virtual void unlisten() = 0;
     virtual void answer(const std::string& reply, std::string_view body) = 0;

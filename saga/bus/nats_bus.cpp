@@ -362,13 +362,11 @@ void NatsBus::put(const std::string& bucket, const std::string& key, const std::
 }
 
 void NatsBus::listen(std::vector<std::string> subjects) {
-    listens_ = std::move(subjects);
     requests_.clear();
-    for (const std::string& subject : listens_) requests_.push_back(subscribe(subject));
+    for (const std::string& subject : subjects) requests_.push_back(subscribe(subject));
 }
 
 void NatsBus::unlisten() {
-    listens_.clear();
     requests_.clear();
 }
 

@@ -88,7 +88,6 @@ class NatsBus final : public Bus {
     std::uint64_t last_token_ = 0, generation_ = 0;
     Nats<natsSubscription> messages_, event_acks_, letter_acks_;
     Box api_, asks_;
-    std::vector<std::string> listens_;
     std::vector<Nats<natsSubscription>> requests_;
 };
 
