@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/bus/topology.hpp"
 #include "saga/core/subject.hpp"
@@ -19,6 +20,13 @@ std::string_view value_of(const core::Headers& headers, std::string_view name) {
     const auto found = std::find_if(headers.begin(), headers.end(),
                                     [&](const auto& each) { return each.first == name; });
     return found == headers.end() ? std::string_view{} : std::string_view(found->second);
+}
+
+/// As they stand on the wire: "NATS/1.0", a line for each, an empty one.
+std::size_t size_of(const core::Headers& headers) {
+    std::size_t size = headers.empty() ? 0 : 12;
+    for (const auto& [name, value] : headers) size += name.size() + value.size() + 4;
+    return size;
 }
 
 }  // namespace
@@ -79,6 +87,8 @@ void Broker::make_assets() {
         at->second.name = asset.stream;
         at->second.config = asset.config;
         at->second.prefix = events ? "saga." : "saga-dlq.";
+        at->second.max_message =
+            nlohmann::json::parse(asset.config).value("max_msg_size", std::size_t{0});
         at->second.created = stamp();
     }
 }
@@ -239,6 +249,8 @@ Broker::Answer<bus::PubAck> Broker::publish(const std::string& subject,
             return bus::PubAck{.seq = known->second.first, .duplicate = true};
         }
     }
+    if (into.max_message > 0 && size_of(headers) + body.size() > into.max_message)
+        return refused(kTooLarge, "message size exceeds maximum allowed");
     if (full_ && into.name == core::kStream) return refused(kFull, "maximum messages exceeded");
     if (stored_.size() > 4096)
         std::erase_if(stored_, [&](const auto& each) {
@@ -261,9 +273,9 @@ Broker::Answer<bus::PubAck> Broker::publish(const std::string& subject,
 Broker::Answer<std::optional<bus::Entry>> Broker::get(const std::string& bucket,
                                                       const std::string& key) {
     const auto found = store_->buckets.find(bucket);
+    if (unavailable_ || (found == store_->buckets.end() && !options_.filters)) return std::nullopt;
     if (found == store_->buckets.end())
         return Problem{bus::Trouble::no_responders, 0, "nobody answers there: is JetStream on?"};
-    if (unavailable_) return std::nullopt;
     const auto entry = found->second.entries.find(key);
     if (entry == found->second.entries.end()) return std::optional<bus::Entry>();
     return std::optional(entry->second);

@@ -23,7 +23,8 @@ struct Stream {
         core::StoreTime stored_at;
     };
     std::string name, config;
-    std::string prefix;  ///< of its subjects
+    std::string prefix;           ///< of its subjects
+    std::size_t max_message = 0;  ///< bytes of headers and body; 0: no limit
     core::StoreTime created;
     std::uint64_t first_seq = 1, last_seq = 0;
     std::map<std::uint64_t, Message> messages;
@@ -44,7 +45,9 @@ struct Sink {
 class Broker {
   public:
     struct Options {
-        bool filters = true;  ///< false: as servers before 2.10, several filters are ignored
+        /// False: as servers before 2.10. Several filters are ignored; a request to a consumer or
+        /// a bucket that is not there has no answer at all.
+        bool filters = true;
         Duration dedupe_window = std::chrono::minutes(2);
         Duration max_age = core::kStreamMaxAge;
     };
@@ -123,6 +126,7 @@ class Broker {
     void serve(const std::shared_ptr<Consumer>& consumer);
     void watch(const std::shared_ptr<Consumer>& consumer);
     void end_expired(Consumer& consumer);
+    void forget_idle();
     void lose(const std::string& consumer, const std::string& why);
 
     Schedule& schedule_;

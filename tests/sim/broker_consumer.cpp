@@ -13,6 +13,7 @@ Broker::Answer<bus::ConsumerState> Broker::create_consumer(const bus::ConsumerSp
     Stream* found = find(core::kStream);
     if (found == nullptr) return missing_stream();
     expire(*found);
+    forget_idle();
     if (const auto known = consumers_.find(spec.name); known != consumers_.end()) {
         const Consumer& there = *known->second;
         if (there.spec.filters != spec.filters || there.spec.start_seq != spec.start_seq)
@@ -34,6 +35,7 @@ Broker::Answer<bus::ConsumerState> Broker::create_consumer(const bus::ConsumerSp
 Broker::Answer<std::monostate> Broker::delete_consumer(const std::string& name) {
     if (unavailable_) return std::nullopt;
     if (stream(core::kStream) == nullptr) return missing_stream();
+    forget_idle();
     if (!consumers_.contains(name)) return refused(kNoConsumer, "consumer not found");
     lose(name, "Consumer Deleted");
     return std::monostate{};
@@ -42,9 +44,19 @@ Broker::Answer<std::monostate> Broker::delete_consumer(const std::string& name) 
 Broker::Answer<bus::ConsumerState> Broker::consumer_state(const std::string& name) {
     if (unavailable_) return std::nullopt;
     if (stream(core::kStream) == nullptr) return missing_stream();
+    forget_idle();
     const auto found = consumers_.find(name);
     if (found == consumers_.end()) return refused(kNoConsumer, "consumer not found");
     return bus::ConsumerState{.delivered = found->second->nth, .pending = found->second->pending};
+}
+
+/// Whom nobody has asked for so long as it was made to wait.
+void Broker::forget_idle() {
+    std::erase_if(consumers_, [&](const auto& each) {
+        const Consumer& consumer = *each.second;
+        return consumer.pulls.empty() &&
+               schedule_.now() - consumer.last_asked >= consumer.spec.inactive;
+    });
 }
 
 void Broker::lose(const std::string& name, const std::string& why) {
@@ -64,8 +76,12 @@ bool Broker::wants(const Consumer& consumer, std::string_view subject) const {
 }
 
 void Broker::pull(const std::string& name, const bus::PullSpec& spec, Sink sink) {
+    forget_idle();
     const auto found = consumers_.find(name);
-    if (found == consumers_.end()) return sink.lost("nobody listens");
+    if (found == consumers_.end()) {
+        if (options_.filters) sink.lost("nobody listens");
+        return;
+    }
     const std::shared_ptr<Consumer> consumer = found->second;
     consumer->last_asked = schedule_.now();
     consumer->pulls.push_back({.left = spec.batch,
@@ -115,6 +131,7 @@ void Broker::end_expired(Consumer& consumer) {
             continue;
         }
         pull->sink.ended({.left = pull->left, .too_large = false});
+        consumer.last_asked = now;
         pull = consumer.pulls.erase(pull);
     }
 }

@@ -9,7 +9,7 @@ namespace saga::sim {
 
 // nats-server, server/errors.json
 inline constexpr int kNoMessage = 10037, kNoStream = 10059, kNoConsumer = 10014, kExists = 10148,
-                     kWrongRevision = 10071, kFull = 10077;
+                     kWrongRevision = 10071, kFull = 10077, kTooLarge = 10054;
 
 inline Problem refused(int code, std::string text) {
     return {bus::Trouble::refused, code, std::move(text)};
