@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -143,14 +144,23 @@ void Database::inspect() const {
         throw Broken(found);
 }
 
-/// A process that was killed inside COMMIT may have written all of it and synced nothing: it is
-/// read like the rest, and must last before anybody hears of it.
+/// A process that ended inside COMMIT may have left frames in the WAL that can be read and are not
+/// on the disk: never synced, or by a sync that failed, for which Linux lets no later one make up.
+/// Written once more and synced, they last before anybody hears of them.
 void Database::settle() {
-    try {
-        checkpoint();
-    } catch (const DiskFull&) {
-        // The WAL is synced before it is copied.
+    sqlite3_file* wal = nullptr;
+    sqlite3_file_control(handle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    if (wal == nullptr || wal->pMethods == nullptr) return;  // ":memory:"
+    sqlite3_int64 size = 0;
+    int code = wal->pMethods->xFileSize(wal, &size);
+    std::array<char, 64 * 1024> part{};
+    for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size; at += std::ssize(part)) {
+        const auto length = static_cast<int>(std::min<sqlite3_int64>(std::ssize(part), size - at));
+        code = wal->pMethods->xRead(wal, part.data(), length, at);
+        if (code == SQLITE_OK) code = wal->pMethods->xWrite(wal, part.data(), length, at);
     }
+    if (code == SQLITE_OK && size > 0) code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+    if (code != SQLITE_OK) raise(nullptr, code, "the WAL of " + path_ + " cannot be written");
 }
 
 void Database::exec(const std::string& sql) const {

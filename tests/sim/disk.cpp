@@ -139,7 +139,11 @@ int Disk::Mount::truncate(File& file, std::size_t size) {
 }
 
 int Disk::Mount::sync(File& file, bool with_folder) {
-    if (acts() && strikes(disk_.faults_.good_syncs)) return SQLITE_IOERR_FSYNC;
+    if (acts() && strikes(disk_.faults_.good_syncs)) {
+        Survival survival(disk_.chance_);
+        file.fail_sync(survival);
+        return SQLITE_IOERR_FSYNC;
+    }
     file.sync();
     if (with_folder) folder_->sync();
     return SQLITE_OK;

@@ -28,7 +28,8 @@ class Disk {
         /// Bytes by which the files may still grow, all together: then SQLITE_FULL.
         std::uint64_t room = kNone;
         std::uint64_t good_writes = kNone;  ///< before one that ends in SQLITE_IOERR, half done
-        std::uint64_t good_syncs = kNone;   ///< before one that ends in SQLITE_IOERR, not done
+        /// Before one that ends in SQLITE_IOERR: as on Linux, no later one makes up for it.
+        std::uint64_t good_syncs = kNone;
     };
     using Image = Folder;
 

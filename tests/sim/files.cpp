@@ -27,7 +27,7 @@ void File::sync() {
     unsynced_.clear();
 }
 
-void File::cut(Survival& survival) {
+void File::fail_sync(Survival& survival) {
     for (const Change& change : unsynced_) {
         if (!change.truncates && survival.chance.happens(0.5))
             apply_torn(synced_, change, survival);
@@ -35,6 +35,10 @@ void File::cut(Survival& survival) {
             apply(synced_, change);
     }
     unsynced_.clear();
+}
+
+void File::cut(Survival& survival) {
+    fail_sync(survival);
     now_ = synced_;
 }
 

@@ -33,6 +33,9 @@ class File {
     void write(std::size_t at, std::span<const std::byte> bytes);
     void truncate(std::size_t size);
     void sync();
+    /// A sync that fails, as on Linux: what it did not write can be read, and no later sync writes
+    /// it.
+    void fail_sync(Survival& survival);
     /// What a power cut leaves: what was synced and some of the sectors that were not.
     void cut(Survival& survival);
 

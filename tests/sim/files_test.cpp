@@ -73,6 +73,22 @@ TEST_CASE("files: a truncation that was not synced happens or not") {
     CHECK(seen == std::set<std::string>{"1111111111", "111"});
 }
 
+TEST_CASE("files: what a failed sync did not write can be read, and is not synced later") {
+    const auto seen = leavings([](File& file) {
+        Chance chance(1);
+        Survival none(chance);
+        none.rate = 0;
+        file.write(0, bytes(std::string(10, '1')));
+        file.fail_sync(none);
+        std::string read(10, '?');
+        file.read(0, std::as_writable_bytes(std::span(read)));
+        CHECK(read == "1111111111");
+        file.write(0, bytes("22"));
+        file.sync();
+    });
+    CHECK(seen == std::set<std::string>{"22"});
+}
+
 TEST_CASE("files: names last when the folder was synced") {
     std::set<std::string> seen;
     Chance chance(1);

@@ -8,7 +8,7 @@ namespace saga::sim {
 namespace {
 
 constexpr int kLives = 20;
-constexpr int kLooks = 4;             // power cuts of one moment, beside the one that is lived with
+constexpr int kLooks = 6;             // power cuts of one moment, beside the one that is lived with
 constexpr std::uint64_t kActs = 250;  // of a process: some five transactions
 
 constexpr auto kFile = "ledger.db";
