@@ -30,7 +30,8 @@ class CausesCheck {
     /// The trigger of a step, as its source counts it.
     struct Taken {
         const Service* source = nullptr;
-        std::int64_t seq = 0;  ///< in the source's outbox
+        std::int64_t seq = 0;          ///< in the source's outbox
+        std::uint64_t stream_seq = 0;  ///< 0: the stream does not have it
         const StepRow* row = nullptr;
     };
     bool gone(const EventId& id, Time started) const {
@@ -92,13 +93,16 @@ void CausesCheck::published_order(const Service& service) {
 /// Of a step that ran when its event came; a call's step ends when its answer comes.
 std::optional<CausesCheck::Taken> CausesCheck::taken(const StepRow& row) const {
     if (row.state == StepState::tombstone || row.state == StepState::calling) return std::nullopt;
+    const Message* message = facts_.message(row.event);
     for (const Service& source : facts_.services)
         if (const auto sent = source.sent.find(row.event); sent != source.sent.end())
-            return Taken{&source, source.outbox[sent->second].seq, &row};
+            return Taken{&source, source.outbox[sent->second].seq,
+                         message == nullptr ? 0 : message->seq, &row};
     return std::nullopt;
 }
 
-/// Steps whose triggers one service published ran in the order in which it committed them.
+/// Steps whose triggers one service published ran in the order in which it committed them, unless
+/// these overtook each other on their way.
 void CausesCheck::order(const Service& service, const Known& known) {
     std::vector<Taken> all;
     for (const StepRow& row : known.steps) {
@@ -112,7 +116,7 @@ void CausesCheck::order(const Service& service, const Known& known) {
     const Taken* latest = nullptr;  // of one source, the last to run
     for (const Taken& each : all) {
         if (latest != nullptr && latest->source == each.source && latest->seq < each.seq &&
-            latest->row->nth > each.row->nth)
+            latest->stream_seq < each.stream_seq && latest->row->nth > each.row->nth)
             report_.add(service.name, known.row.id,
                         "the step {} ran before {}, and {} published its event ({}) after the "
                         "other's ({})",

@@ -28,6 +28,12 @@ Village& scribes_village() {
     return village;
 }
 
+/// Two events of asker's, in one saga, in the other order.
+void overtake(verify::Landscape& all) {
+    std::swap(find(all, ".Asked.").bytes, find(all, ".Closed.").bytes);
+    std::swap(find(all, ".Asked.").subject, find(all, ".Closed.").subject);
+}
+
 constexpr auto kTurned = "UPDATE journal SET nth = 3 - nth";
 
 }  // namespace
@@ -58,12 +64,17 @@ TEST_CASE("verify: I6 refutes steps that ran in another order than their events 
     CHECK(refutes(damaged(scribes_village(), "scribe", kTurned), "I6"));
     CHECK(damaged(scribes_village(), "scribe", kTurned, {.unordered = {"scribe"}}).empty());
 }
+TEST_CASE("verify: steps run in the order in which a broker that loses events delivers them") {
+    Village& village = scribes_village();
+    village.exec("scribe", "BEGIN");
+    village.exec("scribe", kTurned);
+    verify::Landscape all = village.landscape();
+    overtake(all);
+    all.stream_whole = false;
+    const auto found = verify::check(all, {});
+    village.exec("scribe", "ROLLBACK");
+    CHECK_FALSE(has(found, "I6"));
+}
 TEST_CASE("verify: I6 refutes events of a saga that overtake each other on their way") {
-    CHECK(refutes(changed(scribes_village(),
-                          [](verify::Landscape& all) {
-                              std::swap(find(all, ".Asked.").bytes, find(all, ".Closed.").bytes);
-                              std::swap(find(all, ".Asked.").subject,
-                                        find(all, ".Closed.").subject);
-                          }),
-                  "I6"));
+    CHECK(refutes(changed(scribes_village(), overtake), "I6"));
 }
