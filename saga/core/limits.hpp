@@ -33,6 +33,8 @@ inline constexpr std::size_t kMaxRows = 10'000;
 inline constexpr std::size_t kMaxAnswer = 1'000'000;
 /// Rows of one page of what waits or is dead: each has at most 1 KiB or so.
 inline constexpr std::size_t kMaxListed = 500;
+/// Rows of one page of an outbox: each has 300 bytes or so.
+inline constexpr std::size_t kMaxOutboxListed = 2'000;
 
 // ---- the stream ---------------------------------------------------------------------------------
 
@@ -72,6 +74,9 @@ inline constexpr auto kApiTimeout = 5s;
 /// Items of one transaction: one fsync for all of them. Measured: 8,400 sagas a second with 256,
 /// 9,400 to 9,700 with 1,024, where the last item waits for the work of all others.
 inline constexpr std::size_t kBatch = 512;
+/// Bytes of messages, answers and requests of one transaction, but for the first item: with what
+/// comes of them they have to fit into the WAL's 64 MiB.
+inline constexpr std::size_t kBatchBytes = 8 * 1024 * 1024;
 /// Requests that may wait for one turn; the rest are told to come back.
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// After an unclean stop so many items are taken one at a time, each counted beforehand.
@@ -80,6 +85,18 @@ inline constexpr int kCarefulItems = 64;
 inline constexpr int kMaxCrashes = 3;
 /// Events of one saga that may wait behind a parked one: then further ones go aside, dead.
 inline constexpr std::size_t kMaxQueued = 10'000;
+
+// ---- the file ----------------------------------------------------------------------------------
+
+/// Pages that a backup copies between two transactions: 1 MiB, some milliseconds with its fsync.
+inline constexpr int kBackupPages = 256;
+/// Room that a backup leaves on its disk.
+inline constexpr std::uint64_t kBackupSpare = 64 * 1024 * 1024;
+/// Bytes to which the WAL shrinks after a transaction that needed more.
+inline constexpr std::int64_t kWalBytes = 64 * 1024 * 1024;
+/// Bytes that a service holds back on its disk: for some pruning steps' part of the WAL, each of
+/// some MiB.
+inline constexpr std::uint64_t kReserveBytes = 16 * 1024 * 1024;
 
 // ---- retries ------------------------------------------------------------------------------------
 
@@ -120,8 +137,9 @@ inline constexpr auto kStreamMaxAge = 7 * 24h;
 inline constexpr auto kClockSkew = 1h;
 /// How long a finished saga stays in the journal: no event of it can come after that.
 inline constexpr auto kRetention = kStreamMaxAge + kOutboxHorizon + kClockSkew;
-/// Rows that one pruning step looks at.
-inline constexpr int kPruneBatch = 256;
+/// Rows of each kind that a pruning step looks at: as many as a transaction of kBatch items brings
+/// or more, so that a service that never rests forgets as fast as it learns.
+inline constexpr int kPruneBatch = 1'024;
 /// Dead letters that block no saga and are kept; the oldest go first.
 inline constexpr int kMaxAside = 10'000;
 

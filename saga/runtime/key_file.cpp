@@ -7,7 +7,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
+
+#include "saga/store/durable.hpp"
 
 namespace saga::runtime {
 namespace {
@@ -28,19 +29,10 @@ void make_key(const std::string& path) {
     sodium_bin2hex(text.data(), text.size(), secret.data(), secret.size());
     text[kDigits] = '\n';
     const std::string part = path + ".part";
-    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (file < 0) fail("make the key file " + path);
-    const bool written = ::write(file, text.data(), text.size()) == ssize_t(text.size());
-    const bool durable = written && ::fsync(file) == 0;
-    ::close(file);
-    if (!durable || std::rename(part.c_str(), path.c_str()) != 0) fail("write " + path);
-    const std::string folder = std::filesystem::absolute(path).parent_path().string();
-    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory >= 0) {
-        ::fsync(directory);
-        ::close(directory);
-    }
+    store::write_private(part, {text.data(), text.size()});
+    store::rename_durably(part, path);
     sodium_memzero(secret.data(), secret.size());
+    sodium_memzero(text.data(), text.size());
 }
 
 }  // namespace

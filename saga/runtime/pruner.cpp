@@ -8,12 +8,12 @@
 
 namespace saga::runtime {
 
-bool Pruner::step(Time now) {
+bool Pruner::step(Time now, std::size_t most) {
     store_.db().begin();
     bool more = false;
     try {
-        more = events(now - horizons_.outbox);
-        more = sagas(now - horizons_.journal, now) || more;
+        more = events(now - horizons_.outbox, most);
+        more = sagas(now - horizons_.journal, now, most) || more;
         store_.db().commit();
     } catch (...) {
         store_.rollback();
@@ -35,8 +35,8 @@ bool Pruner::over(const store::Pruning::OldSaga& saga) {
 }
 
 /// Settled, of a finished saga, and old: a reader that was away for longer has lost it anyway.
-bool Pruner::events(Time before) {
-    const auto rows = store_.pruning.events(after_event_, core::kPruneBatch);
+bool Pruner::events(Time before, std::size_t most) {
+    const auto rows = store_.pruning.events(after_event_, most);
     for (const store::Pruning::OldEvent& row : rows) {
         if (row.at >= before) return after_event_ = 0, false;
         after_event_ = row.seq;
@@ -44,13 +44,13 @@ bool Pruner::events(Time before) {
         store_.pruning.erase_event(row.seq);
         ++pruned_;
     }
-    if (rows.size() < core::kPruneBatch) after_event_ = 0;
+    if (rows.size() < most) after_event_ = 0;
     return after_event_ != 0;
 }
 
 /// What becomes unknown here is stale from now on, should one of its events turn up again.
-bool Pruner::sagas(Time before, Time now) {
-    const auto rows = store_.pruning.sagas(after_saga_, core::kPruneBatch);
+bool Pruner::sagas(Time before, Time now, std::size_t most) {
+    const auto rows = store_.pruning.sagas(after_saga_, most);
     std::int64_t from = store_.meta.number(store::Meta::kJournalFrom);
     const std::int64_t was = from;
     bool young = false;
@@ -66,7 +66,7 @@ bool Pruner::sagas(Time before, Time now) {
         ++pruned_;
     }
     if (from != was) store_.meta.set(store::Meta::kJournalFrom, from);
-    if (young || rows.size() < core::kPruneBatch) after_saga_ = 0;
+    if (young || rows.size() < most) after_saga_ = 0;
     return after_saga_ != 0;
 }
 

@@ -17,13 +17,13 @@ class Pruner {
     Pruner(const Contract& contract, store::Store& store, Horizons horizons)
         : contract_(contract), store_(store), horizons_(horizons) {}
 
-    /// One transaction over at most kPruneBatch rows of each kind; true: there is more to look at.
-    bool step(Time now);
+    /// One transaction over at most `most` rows of each kind; true: there is more to look at.
+    bool step(Time now, std::size_t most = core::kPruneBatch);
     std::uint64_t pruned() const { return pruned_; }
 
   private:
-    bool events(Time before);
-    bool sagas(Time before, Time now);
+    bool events(Time before, std::size_t most);
+    bool sagas(Time before, Time now, std::size_t most);
     bool finished(std::int64_t saga);
     bool over(const store::Pruning::OldSaga& saga);
     const Contract& contract_;

@@ -13,7 +13,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "saga/core/limits.hpp"
 #include "saga/store/statement.hpp"
+#include "saga/store/wal.hpp"
 
 namespace saga::store {
 namespace {
@@ -98,11 +100,14 @@ Database::Database(const Options& options) : path_(options.path), end_(options.e
     const bool memory = path_ == ":memory:";
     if (!memory && options.vfs.empty()) lock_.emplace(path_);
     try {
+        if (!memory) inspect_wal(path_, options.vfs);
         db_ = std::make_unique<SQLite::Database>(
             path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0, options.vfs);
         sqlite3_extended_result_codes(handle(), 1);
+        keep_on_close(true);  // what is refused stays as it is
         configure();
         inspect();
+        keep_on_close(false);
         settle();
         controls_ = std::make_unique<Controls>(*this);
     } catch (const SQLite::Exception& failure) {
@@ -118,15 +123,24 @@ Database::Database(const Options& options) : path_(options.path), end_(options.e
 // Statements that the tables hold must be gone by now: they are destroyed before their database.
 Database::~Database() = default;
 
+/// Whether closing leaves the WAL where it is, instead of copying it into the file.
+void Database::keep_on_close(bool keep) {
+    sqlite3_db_config(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep ? 1 : 0, nullptr);
+}
+
 void Database::configure() {
     const bool memory = path_ == ":memory:";
     insist(*this, "locking_mode", "EXCLUSIVE", "exclusive");
+    if (sqlite3_exec(handle(), "SELECT 1 FROM sqlite_schema", nullptr, nullptr, nullptr) ==
+        SQLITE_ERROR)  // for SQLite a statement's fault; ours has none
+        throw Broken(sqlite3_errmsg(handle()));
     insist(*this, "journal_mode", "WAL", memory ? "memory" : "wal");
     insist(*this, "synchronous", "FULL", "2");
     insist(*this, "foreign_keys", "ON", "1");
     exec(
         "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
-        "PRAGMA mmap_size=0; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-16384;");
+        "PRAGMA mmap_size=0; PRAGMA cache_size=-16384;");
+    exec(fmt::format("PRAGMA journal_size_limit={}", core::kWalBytes));
     const int id = std::atoi(pragma(*this, "application_id").c_str());
     const bool empty = pragma(*this, "schema_version") == "0";
     if (!empty && id != kApplicationId)
@@ -139,9 +153,17 @@ void Database::configure() {
 void Database::inspect() const {
     std::error_code none;
     const auto size = std::filesystem::file_size(path_, none);
-    if (none || size > kInspected) return;
-    if (const std::string found = pragma(*this, "quick_check(1)"); found != "ok")
-        throw Broken(found);
+    if (!none && size <= kInspected) look_through();
+}
+
+std::uint64_t Database::free_bytes() const {
+    return std::strtoull(pragma(*this, "freelist_count").c_str(), nullptr, 10) *
+           std::strtoull(pragma(*this, "page_size").c_str(), nullptr, 10);
+}
+
+void Database::look_through() const {
+    const std::string found = pragma(*this, "quick_check(1)");
+    if (found != "ok") throw Broken(found.substr(found.rfind('\n') + 1));  // below a heading
 }
 
 /// A process that ended inside COMMIT may have left frames in the WAL that can be read and are not
@@ -199,22 +221,8 @@ void Database::checkpoint() {
     exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-void Database::backup_to(const std::string& path) {
-    if (std::filesystem::exists(path))
-        throw Error(path + " exists: a backup does not overwrite anything");
-    const std::string part = path + ".part";
-    std::filesystem::remove(part);
-    Statement(*this, "VACUUM INTO ?1").exec(part);
-    const int file = ::open(part.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool durable = file >= 0 && ::fsync(file) == 0;
-    if (file >= 0) ::close(file);
-    if (!durable) throw Error("cannot make " + part + " durable: " + std::strerror(errno));
-    std::filesystem::rename(part, path);
-    const std::string folder = std::filesystem::absolute(path).parent_path().string();
-    const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool named = directory >= 0 && ::fsync(directory) == 0;
-    if (directory >= 0) ::close(directory);
-    if (!named) throw Error("cannot make the name " + path + " durable: " + std::strerror(errno));
+void Database::reuse_wal() {
+    exec("PRAGMA wal_checkpoint(RESTART)");
 }
 
 Savepoint::Savepoint(Database& db) : db_(db) {

@@ -70,11 +70,14 @@ class Database {
     void rollback() noexcept;
     bool in_transaction() const;
 
+    /// Of pages in the file that hold nothing: what is written goes there first.
+    std::uint64_t free_bytes() const;
+    /// Throws Broken when the file is damaged: some seconds for each GiB.
+    void look_through() const;
     /// Copies the WAL into the file and truncates it; when nothing else is to be done.
     void checkpoint();
-    /// Writes a whole copy to `path`, which must not exist, and makes it durable. Any time between
-    /// two transactions.
-    void backup_to(const std::string& path);
+    /// Copies the WAL into the file, and writes from its beginning again: it keeps its room.
+    void reuse_wal();
 
     sqlite3* handle() const { return db_->getHandle(); }
     const std::string& path() const { return path_; }
@@ -83,6 +86,7 @@ class Database {
     friend class Savepoint;
     struct Controls;
     void configure();
+    void keep_on_close(bool keep);
     void inspect() const;
     void settle();
     std::string path_;

@@ -32,7 +32,10 @@ Outbox::Outbox(const Database& db)
       depth_(db, "SELECT count(*), min(at) FROM outbox WHERE stream_seq IS NULL"),
       last_(db,
             "SELECT max(coalesce((SELECT max(seq) FROM outbox), 0), "
-            "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))") {
+            "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0))"),
+      list_(db,
+            "SELECT seq, event_id, coalesce(id, ''), subject, stream_seq "
+            "FROM outbox LEFT JOIN sagas USING (saga) WHERE seq > ?1 ORDER BY seq LIMIT ?2") {
     reload();
 }
 
@@ -80,6 +83,19 @@ Outbox::Depth Outbox::unsettled() {
     Depth depth{.rows = rows.integer(0)};
     if (rows.type(1) != SQLITE_NULL) depth.oldest = rows.time(1);
     return depth;
+}
+
+std::vector<Outbox::Seen> Outbox::list(std::int64_t seq, std::size_t most) {
+    std::vector<Seen> found;
+    Rows rows = list_.query(seq, most);
+    while (rows.next()) {
+        Seen seen{rows.integer(0), rows.id(1), std::string(rows.text(2)), std::string(rows.text(3)),
+                  std::nullopt};
+        if (rows.type(4) != SQLITE_NULL)
+            seen.stream_seq = static_cast<std::uint64_t>(rows.integer(4));
+        found.push_back(std::move(seen));
+    }
+    return found;
 }
 
 Inbox::Inbox(const Database& db)

@@ -45,8 +45,18 @@ class Outbox {
     };
     Depth unsettled();
 
+    /// A row as an operator sees it.
+    struct Seen {
+        std::int64_t seq = 0;
+        EventId id;
+        std::string saga, subject;
+        std::optional<std::uint64_t> stream_seq;  ///< none: not read back
+    };
+    /// Rows after `seq`, settled or not, oldest first, at most `most`.
+    std::vector<Seen> list(std::int64_t seq, std::size_t most);
+
   private:
-    Statement insert_, find_, settle_, unsettle_, after_, row_, depth_, last_;
+    Statement insert_, find_, settle_, unsettle_, after_, row_, depth_, last_, list_;
     std::int64_t next_seq_ = 1;
 };
 

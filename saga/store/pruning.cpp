@@ -20,7 +20,7 @@ Pruning::Pruning(const Database& db)
         saga_.emplace_back(db, std::string("DELETE FROM ") + table + " WHERE saga = ?1");
 }
 
-std::vector<Pruning::OldEvent> Pruning::events(std::int64_t after, int most) {
+std::vector<Pruning::OldEvent> Pruning::events(std::int64_t after, std::size_t most) {
     std::vector<OldEvent> found;
     Rows rows = events_.query(after, most);
     while (rows.next())
@@ -28,7 +28,7 @@ std::vector<Pruning::OldEvent> Pruning::events(std::int64_t after, int most) {
     return found;
 }
 
-std::vector<Pruning::OldSaga> Pruning::sagas(std::int64_t after, int most) {
+std::vector<Pruning::OldSaga> Pruning::sagas(std::int64_t after, std::size_t most) {
     std::vector<OldSaga> found;
     Rows rows = sagas_.query(after, most);
     while (rows.next())

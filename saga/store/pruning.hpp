@@ -24,9 +24,9 @@ class Pruning {
     explicit Pruning(const Database& db);
 
     /// The next outbox rows after `seq`: the oldest first.
-    std::vector<OldEvent> events(std::int64_t after, int most);
+    std::vector<OldEvent> events(std::int64_t after, std::size_t most);
     /// The next sagas after `key`, in the order in which they became known here.
-    std::vector<OldSaga> sagas(std::int64_t after, int most);
+    std::vector<OldSaga> sagas(std::int64_t after, std::size_t most);
     void erase_event(std::int64_t seq);
     /// With all that is known of it here.
     void erase_saga(std::int64_t key);

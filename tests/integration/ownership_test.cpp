@@ -16,7 +16,7 @@ namespace {
 
 /// A live copy of granter's database and key in a folder of its own.
 void copy_granter(Landscape& l, const TempFolder& to) {
-    l.granting->store().db().backup_to(to / "granter.db");
+    copy_database(*l.granting, to / "granter.db");
     fs::copy_file(l.folder / "granter.key", to / "granter.key");
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("ownership: whoever was silent and finds another one there stops") {
 TEST_CASE("ownership: whoever was paused looks before it answers") {
     on_each_landscape([](Landscape& l) {
         TempFolder elsewhere;
-        l.asking->store().db().backup_to(elsewhere / "asker.db");
+        copy_database(*l.asking, elsewhere / "asker.db");
         fs::copy_file(l.folder / "asker.key", elsewhere / "asker.key");
         Instance copy(asker(), elsewhere.path(), l.broker.url());  // the original hangs
         const std::vector<Instance*> others{&copy, &*l.granting, &*l.auditing};

@@ -8,6 +8,7 @@
 #include "saga/bus/nats_client.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/stream_view.hpp"
+#include "saga/store/backup.hpp"
 
 namespace saga::testing {
 
@@ -164,9 +165,14 @@ bool Landscape::at_rest() {
     return rest && ended(*asking) == asking->value("SELECT count(*) FROM sagas");
 }
 
+void copy_database(Instance& instance, const std::string& path) {
+    store::Backup backup(instance.store().db(), path);
+    while (!backup.step()) continue;
+}
+
 void save(Landscape& landscape, Instance& instance) {
     fs::remove(landscape.folder / "backup");
-    instance.store().db().backup_to(landscape.folder / "backup");
+    copy_database(instance, landscape.folder / "backup");
 }
 
 void restore(Landscape& landscape, const std::string& service) {

@@ -69,6 +69,8 @@ struct Landscape {
     std::optional<Instance> asking, granting, auditing;
 };
 
+/// A copy of a running instance's database.
+void copy_database(Instance& instance, const std::string& path);
 /// A backup of a service's database, and back to it while the service is down.
 void save(Landscape& landscape, Instance& instance);
 void restore(Landscape& landscape, const std::string& service);
