@@ -126,6 +126,9 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
         if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = forward ? given_to_answer(step, row) : given_to_follow_up(step, row);
     const detail::Code& code = forward ? step.code : step.undo;
+    if (auto recorded = on_record(code, forward ? step.emits : step.undone, step.name,
+                                  forward ? core::Role::outcome : core::Role::undo, row.run, given))
+        return *std::move(recorded);
     answer_.assign(answer.begin(), answer.end());
     return guarded(forward ? May::lock : May::not_lock, [&](HandlerPort& port) {
         Tx tx(port);

@@ -179,6 +179,7 @@ class Worker {
     void adopt(const core::Message& message);
     std::optional<std::uint32_t> deadline_of(const core::StepRow& row,
                                              const core::Envelope& event) const;
+    bool adopt_answer(core::SagaState& state, const core::Envelope& own);
     void close_record(const EventId& id, const store::Recorded::Row& row,
                       const std::set<std::int64_t>& unlike);
     void obey(const core::Message& message);

@@ -98,6 +98,7 @@ void Worker::adopt(const core::Message& message) {
                                {fingerprint, e.id, std::string(command.accepts->name)});
         return;
     }
+    if (adopt_answer(state, e)) return;
     const auto timers = store_.timers.of(state.row.key);
     for (const core::StepRow& row : std::vector(state.steps)) {
         const std::optional<std::uint32_t> nth = deadline_of(row, e);
@@ -121,6 +122,26 @@ std::optional<std::uint32_t> Worker::deadline_of(const core::StepRow& row,
                 return deadline;
     }
     return std::nullopt;
+}
+
+/// What came of a call that is open here: its answer is on record. The handlers see the time that
+/// they saw then: an undo's is that of its event.
+bool Worker::adopt_answer(core::SagaState& state, const core::Envelope& own) {
+    for (const store::Calls::Seen& call : store_.calls.of(state.row.key)) {
+        const core::StepRow asked{.step = call.row.step, .run = call.row.run};
+        const bool forward = call.row.part == core::Part::step;
+        const auto role = forward ? core::Role::outcome : core::Role::undo;
+        if (executor_.id_of(asked.step, role, 0, asked.run) != own.id) continue;
+        const auto row =
+            std::find_if(state.steps.begin(), state.steps.end(), [&](const core::StepRow& each) {
+                return each.step == asked.step && each.run == asked.run;
+            });
+        const EventId cause = row == state.steps.end() ? EventId{} : row->event;
+        begin(state, {.cause = cause, .time = forward ? Time{} : own.time})
+            .on_answer(asked, call.row.part, {});
+        return true;
+    }
+    return false;
 }
 
 /// An operator's word that this service published and now reads back.

@@ -160,6 +160,37 @@ TEST_CASE("history: the broker's store is wiped while a restored service catches
     });
 }
 
+TEST_CASE("history: a call that was open in the backup is answered as it is on record") {
+    on_each_server([](const std::string& binary) {
+        int answered = 0;
+        bool answers = false;
+        const auto ask = [&](auto...) {
+            if (!answers) throw Error("silence");
+            ++answered;
+            return sound();
+        };
+        Landscape l(binary, calling_auditor(), {.ask = ask});
+        l.ask("t", 1);
+        REQUIRE(l.drive_all([&] {
+            return l.auditing->value("SELECT count(*) FROM calls WHERE attempts > 0") == 1;
+        }));
+        save(l, *l.auditing);
+        answers = true;
+        REQUIRE(l.drive_all([&] { return ended(*l.asking) == 1 && l.at_rest(); }));
+        const Counted was = count_stream(l.broker);
+        l.auditing->kill();
+        restore(l, "auditor");
+        l.start_auditor();
+        REQUIRE(l.drive_all([&] { return l.at_rest(); }));
+        CHECK(answered == 1);
+        CHECK(l.auditing->value("SELECT count(*) FROM checks") == 1);
+        for (const char* none : {"aside", "calls", "recorded"})
+            CHECK_MESSAGE(l.auditing->value(fmt::format("SELECT count(*) FROM {}", none)) == 0,
+                          none);
+        CHECK(count_stream(l.broker).ids == was.ids);
+    });
+}
+
 TEST_CASE("history: a new database needs --rebuild, and is rebuilt") {
     on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 4; ++i) l.ask(fmt::format("t{}", i), i == 0 ? 13 : 1);
