@@ -46,8 +46,8 @@ void require_own(const std::string& service, std::span<const detail::Emits> emit
 }
 
 /// Verbs that every service answers.
-constexpr std::array<std::string_view, 7> kEngineVerbs{"retry",  "skip",  "drop", "dead",
-                                                       "letter", "state", "owner"};
+constexpr std::array<std::string_view, 9> kEngineVerbs{
+    "retry", "skip", "drop", "dead", "letter", "state", "owner", "outbox", "backup"};
 
 void require_verb(const Contract& contract, const std::string& verb) {
     require_name("a verb is [a-z][a-z0-9_]*: ", verb);

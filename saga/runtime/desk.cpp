@@ -18,7 +18,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 3> kOperators{"retry", "skip", "drop"};
-constexpr std::array<std::string_view, 4> kReaders{"dead", "letter", "state", "owner"};
+constexpr std::array<std::string_view, 6> kReaders{"dead",  "letter", "state",
+                                                   "owner", "outbox", "backup"};
 constexpr std::array<std::string_view, 3> kDiscovery{"PING", "INFO", "STATS"};
 
 std::string_view text(Bytes body) {
@@ -51,11 +52,12 @@ std::set<std::string> emitted(const Contract& contract) {
 
 }  // namespace
 
-Desk::Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Self self,
-           std::function<std::string()> state)
+Desk::Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups& backups,
+           Self self, std::function<std::string()> state)
     : contract_(contract),
       store_(store),
       bus_(bus),
+      backups_(backups),
       self_(std::move(self)),
       state_(std::move(state)) {
     const auto add = [&](std::string_view verb) {
@@ -133,6 +135,8 @@ std::string Desk::read(std::string_view verb, std::string_view body) {
     try {
         if (verb == "dead") return list_dead(store_, body);
         if (verb == "letter") return show_dead(store_, body);
+        if (verb == "outbox") return list_outbox(store_.outbox, store_.cursor.position(), body);
+        if (verb == "backup") return backups_.take(body);
         for (const detail::Question& question : contract_.questions)
             if (question.verb == verb) return store_.business.json(question.select, body);
     } catch (const Error& failure) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "saga/bus/bus.hpp"
+#include "saga/runtime/backups.hpp"
 #include "saga/runtime/worker.hpp"
 
 namespace saga::runtime {
@@ -19,7 +20,7 @@ class Desk {
         Time started;
     };
     /// `state` is asked for JSON that says how the service is.
-    Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Self self,
+    Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups& backups, Self self,
          std::function<std::string()> state);
 
     std::vector<std::string> subjects() const;
@@ -43,6 +44,7 @@ class Desk {
     const Contract& contract_;
     store::Store& store_;
     bus::Bus& bus_;
+    Backups& backups_;
     Self self_;
     std::function<std::string()> state_;
     std::map<std::string, Endpoint, std::less<>> endpoints_;  // by verb

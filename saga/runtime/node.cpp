@@ -12,6 +12,7 @@ namespace {
 constexpr auto kIdleMove = std::chrono::seconds(1);  // an idle cursor is written so often
 constexpr auto kPruneEvery = std::chrono::seconds(10);
 constexpr auto kDiskPause = std::chrono::seconds(1);
+constexpr std::size_t kCareful = 64;  // rows that one pruning step of a full disk looks at
 /// Between two turns, at most. A turn that comes as late again was kept from running: before
 /// anybody who asked then can take silence for an end.
 constexpr auto kBeat = core::kOwnerAnswers / 2;
@@ -51,6 +52,7 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
       clock_(clock),
       caller_(caller),
       options_(std::move(options)),
+      reserve_(store.db().path() + ".reserve", options_.reserve_bytes),
       timeline_(clock),
       relay_(bus, store.outbox),
       worker_(contract, store, key, random, relay_.events(), options_.worker),
@@ -64,7 +66,8 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
                        .rebuild = options_.rebuild}),
       link_(bus, store, worker_, relay_, reader_, ownership_, in_, contract,
             {.accept_history_loss = options_.accept_history_loss, .rebuild = options_.rebuild}),
-      desk_(contract, store, bus,
+      backups_(store.db(), timeline_, {contract.service, options_.key_path, options_.backups}),
+      desk_(contract, store, bus, backups_,
             {.name = options_.name,
              .instance = options_.instance,
              .version = options_.version,
@@ -72,6 +75,7 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
              .started = timeline_.now()},
             [this] { return state_json(); }),
       pruner_(contract, store, options_.horizons) {
+    reserve_.take();
     relay_.reload();
     look_ahead();
 }
@@ -86,26 +90,25 @@ bus::Steady Node::turn() {
         bus_.poll(*this, now_);
         if (!denied_.empty()) throw Error(denied_);
         if (link_.refusal()) throw Error(*link_.refusal());
-        if (now_ >= full_until_) {
+        if (now_ >= full_until_ && make_room()) {
             link_.tick(now_, timeline_.now());
             listen();
             gather();
             work();
             prune();
+            backups_.step();
         }
     } catch (const store::DiskFull& full) {
         store_.rollback();
         relay_.reload();
         link_.start_over(now_);
-        disk_ = full.what();
-        full_until_ = now_ + kDiskPause;
+        disk_full(full);
     }
     if (ownership_.holds(now_)) relay_.pump(now_);
     try {
         start_calls();
     } catch (const store::DiskFull& full) {  // nothing was started
-        disk_ = full.what();
-        full_until_ = now_ + kDiskPause;
+        disk_full(full);
     }
     introduce();
     bus_.flush();
@@ -284,7 +287,8 @@ void Node::listen() {
     bus_.listen(desk_.subjects());
 }
 
-/// Tells the landscape once what this build reads and publishes.
+/// Tells the landscape what this build reads and publishes: on each connection, for the broker may
+/// have lost it.
 void Node::introduce() {
     if (introduced_ || options_.contract.empty() || !link_.reading()) return;
     introduced_ = true;
@@ -295,10 +299,32 @@ void Node::introduce() {
              });
 }
 
+/// Also while there is other work: a service that never rests must not grow for ever.
 void Node::prune() {
-    const bool idle = !more_ && in_.messages.empty() && in_.requests.empty();
-    if (!idle || now_ < next_prune_ || !may_act()) return;
+    if (now_ < next_prune_ || !may_act()) return;
     next_prune_ = pruner_.step(timeline_.now()) ? now_ : now_ + kPruneEvery;
+    reserve_.take();
+}
+
+void Node::disk_full(const store::DiskFull& full) {
+    reserve_.give_up();
+    disk_ = full.what();
+    full_until_ = now_ + kDiskPause;
+}
+
+/// After a full disk the room of the reserve is for forgetting alone. Business goes on when it can
+/// be taken back, or when a good part of it has become free inside the file: the WAL has its room.
+bool Node::make_room() {
+    if (reserve_.held() || disk_.empty()) return true;
+    const bool more = pruner_.step(timeline_.now(), kCareful);
+    store_.db().reuse_wal();
+    if (more) {
+        full_until_ = now_;
+        return false;
+    }
+    if (reserve_.take() || store_.db().free_bytes() >= reserve_.bytes() / 4) return true;
+    full_until_ = now_ + kDiskPause;
+    return false;
 }
 
 bus::Steady Node::steady_of(Time due) const {
@@ -308,7 +334,7 @@ bus::Steady Node::steady_of(Time due) const {
 
 bus::Steady Node::next_turn() const {
     if (now_ < full_until_) return full_until_;
-    if (more_) return now_;
+    if (more_ || backups_.busy()) return now_;
     bus::Steady next = link_.next_tick();
     if (ownership_.holds(now_)) next = std::min(next, relay_.next_pump());
     if (!may_act()) return next;
@@ -357,7 +383,7 @@ void Node::connected(const bus::Server& server) {
 }
 
 void Node::disconnected(std::string_view) {
-    probing_ = listening_ = false;
+    probing_ = listening_ = introduced_ = false;
     bus_.unlisten();
     link_.disconnected();
 }

@@ -10,6 +10,7 @@
 #include "saga/runtime/desk.hpp"
 #include "saga/runtime/link.hpp"
 #include "saga/runtime/pruner.hpp"
+#include "saga/store/reserve.hpp"
 
 namespace saga::runtime {
 
@@ -20,8 +21,10 @@ class Node final : public bus::Listener {
         std::string name;      ///< of the service, with its shard
         std::string instance;  ///< a nonce of this process: [A-Za-z0-9]{1,64}
         std::string version = "0.1.0";
-        std::string where;     ///< host and process, for operators
-        std::string contract;  ///< JSON, published once in SAGA_CONTRACTS; empty: not
+        std::string where;                        ///< host and process, for operators
+        std::string contract;                     ///< JSON, published in SAGA_CONTRACTS; empty: not
+        std::string key_path = {}, backups = {};  ///< a file and a folder, for backups
+        std::uint64_t reserve_bytes = 0;          ///< of its disk; 0: none
         bool rebuild = false, accept_history_loss = false;
         Worker::Options worker;
         Pruner::Horizons horizons;
@@ -70,6 +73,8 @@ class Node final : public bus::Listener {
     void introduce();
     void listen();
     void prune();
+    bool make_room();
+    void disk_full(const store::DiskFull& full);
     bus::Steady next_turn() const;
     bus::Steady steady_of(Time due) const;
     void look_ahead();
@@ -82,6 +87,7 @@ class Node final : public bus::Listener {
     Caller& caller_;
     Options options_;
 
+    store::Reserve reserve_;
     Timeline timeline_;
     Inbound in_;
     Relay relay_;
@@ -89,6 +95,7 @@ class Node final : public bus::Listener {
     Reader reader_;
     Ownership ownership_;
     Link link_;
+    Backups backups_;
     Desk desk_;
     Pruner pruner_;
 

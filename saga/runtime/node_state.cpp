@@ -56,6 +56,7 @@ std::string Node::state_json() const {
         {"reopened", reader_.reopened()},
         {"rewinds", link_.rewinds()},
         {"pruned", pruner_.pruned()},
+        {"reserve", reserve_.held()},
         {"db_bytes", size_of(store_.db().path())},
         {"wal_bytes", size_of(store_.db().path() + "-wal")}}
         .dump();

@@ -222,6 +222,25 @@ std::string list_dead(store::Store& store, std::string_view body) {
     return dump(list);
 }
 
+std::string list_outbox(store::Outbox& outbox, const core::Position& read, std::string_view body) {
+    const auto json = ordered_json::parse(body, nullptr, false);
+    const bool paged = json.is_object() && json.contains("after") && json["after"].is_number();
+    ordered_json rows = ordered_json::array();
+    for (const store::Outbox::Seen& seen :
+         outbox.list(paged ? json["after"].get<std::int64_t>() : 0, core::kMaxOutboxListed)) {
+        ordered_json row{{"seq", seen.seq},
+                         {"id", seen.id.text()},
+                         {"saga", seen.saga},
+                         {"subject", seen.subject}};
+        if (seen.stream_seq) row["stream_seq"] = *seen.stream_seq;
+        rows.push_back(std::move(row));
+    }
+    return dump({{"cursor", read.seq},
+                 {"stream_created_ns", read.created.time_since_epoch().count()},
+                 {"next_seq", outbox.next_seq()},
+                 {"rows", std::move(rows)}});
+}
+
 std::string show_dead(store::Store& store, std::string_view body) {
     const Asked what = asked(body);
     const auto shown = [](ordered_json json, Bytes message) {

@@ -40,4 +40,9 @@ std::string list_dead(store::Store& store, std::string_view body);
 /// an event cannot have in length is left in the stream, at `stream_seq`.
 std::string show_dead(store::Store& store, std::string_view body);
 
+/// The verb `outbox`, body {"after": SEQ} or nothing: where the service has read up to, and the
+/// outbox rows after SEQ, kMaxOutboxListed at most. Of a database that is in use, or of one that
+/// is not.
+std::string list_outbox(store::Outbox& outbox, const core::Position& read, std::string_view body);
+
 }  // namespace saga::runtime

@@ -28,7 +28,7 @@ constexpr int kUsage = 2;  // exit code: a wrong flag, as of `saga`
 
 struct Given {
     bus::Address address;
-    std::string data = "data";
+    std::string data = "data", backups;
     std::string log_level = "info";
     bool contract = false, version = false, rebuild = false, accept_history_loss = false;
     bool saga_in_subject = false;
@@ -48,6 +48,8 @@ extern "C" void ask_to_stop(int) {
 void add_flags(CLI::App& app, Given& given, const Contract& contract) {
     app.add_option("--data", given.data, "folder of the database and its key")
         ->envname("SAGA_DATA");
+    app.add_option("--backups", given.backups, "folder of backups; otherwise backups in --data")
+        ->envname("SAGA_BACKUPS");
     bus::Address& address = given.address;
     app.add_option("-s,--server", address.url, "nats-server, several with commas")
         ->envname("NATS_URL");
@@ -174,6 +176,9 @@ void run_service(const Contract& contract, const Given& given) {
                    .version = kVersion,
                    .where = fmt::format("{}, process {}", host_name(), ::getpid()),
                    .contract = runtime::contract_json(contract),
+                   .key_path = key_path,
+                   .backups = given.backups.empty() ? given.data + "/backups" : given.backups,
+                   .reserve_bytes = core::kReserveBytes,
                    .rebuild = given.rebuild,
                    .accept_history_loss = given.accept_history_loss,
                    .worker = {.executor = {.saga_in_subject = given.saga_in_subject},
@@ -215,6 +220,13 @@ int run(int argc, char** argv, Service service) {
         sigaction(SIGINT, &action, nullptr);
         run_service(contract, given);
         return 0;
+    } catch (const store::Broken& failure) {
+        fmt::print(
+            stderr,
+            "{0}: its database cannot be relied on ({1}): nothing more is done with it; look "
+            "at the disk, start {0} again, and restore a backup if it is refused then\n",
+            contract.service, failure.what());
+        return 1;
     } catch (const std::exception& failure) {
         fmt::print(stderr, "{}: {}\n", contract.service, failure.what());
         return 1;

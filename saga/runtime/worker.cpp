@@ -52,14 +52,23 @@ std::vector<Worker::Item> Worker::collect(const Inbound& in, std::size_t most) {
     if (in.timers_until && !catching_up())
         for (store::Timers::Row& timer : store_.timers.due(*in.timers_until, room()))
             items.emplace_back(Due{std::move(timer)});
-    for (const CallResult& answer : in.answers)
-        if (room() > 0) items.emplace_back(&answer);
+    std::size_t bytes = 0;
+    const auto fits = [&](std::size_t more) {
+        bytes += more;
+        return items.empty() || bytes <= core::kBatchBytes;
+    };
+    for (const CallResult& answer : in.answers) {
+        if (room() == 0 || !fits(answer.answer ? answer.answer->size() : 0)) break;
+        items.emplace_back(&answer);
+    }
     for (const Delivery& message : in.messages) {
-        if (room() == 0) break;
+        if (room() == 0 || !fits(message.bytes.size())) break;
         items.emplace_back(&message);
     }
+    bytes = 0;
     for (const Request& request : in.requests) {
-        if (items.size() >= 2 * most) break;  // a backlog of messages keeps no client waiting
+        // A backlog of messages keeps no client waiting.
+        if (items.size() >= 2 * most || !fits(request.body.size())) break;
         items.emplace_back(&request);
     }
     return items;
@@ -92,7 +101,8 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
     in.stored_letters.clear();
     Committed done = committed();
     done.items = items.size();
-    done.more = items.size() >= options_.batch || !in.messages.empty();
+    done.more = items.size() >= options_.batch || !in.messages.empty() || !in.answers.empty() ||
+                !in.requests.empty();
     return done;
 }
 

@@ -53,6 +53,8 @@ class Instance {
         runtime::Worker::Options worker{};
         runtime::Pruner::Horizons horizons{};
         runtime::Ask ask = {};  ///< what calls are answered; empty: nobody answers
+        std::uint64_t reserve_bytes = 0;
+        std::string contract = {};
         std::string user = {};  ///< of the broker; its password is the same
     };
     /// On `folder`/<service>.db and .key.

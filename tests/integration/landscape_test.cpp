@@ -89,6 +89,29 @@ TEST_CASE("landscape: the broker's whole store may be wiped") {
     });
 }
 
+TEST_CASE("landscape: after the broker's store was wiped a service says again what it reads") {
+    on_each_landscape([](Landscape& l) {
+        l.auditing->stop();
+        l.auditing.emplace(auditor(), l.folder.path(), l.broker.url(),
+                           Instance::Options{.contract = "its contract"});
+        const auto said = [&] {
+            const auto* last = R"({"last_by_subj": "$KV.SAGA_CONTRACTS.auditor"})";
+            try {
+                return !api(l.broker, "STREAM.MSG.GET.KV_SAGA_CONTRACTS", last).empty();
+            } catch (const std::runtime_error&) {
+                return false;
+            }
+        };
+        REQUIRE(l.drive_all(said));
+        l.broker.kill();
+        l.broker.wipe();
+        l.broker.start();
+        l.broker.bootstrap();
+        CHECK(!said());
+        CHECK(l.drive_all(said));
+    });
+}
+
 TEST_CASE("landscape: the broker may go back, and grow past us with other messages") {
     on_each_landscape([](Landscape& l) {
         for (int i = 0; i < 5; ++i) l.ask(fmt::format("old{}", i), 1);

@@ -158,3 +158,30 @@ TEST_CASE("room: on a disk that is full a start says so") {
         check_whole(l, 1);
     });
 }
+
+TEST_CASE("room: on a disk that stays full a service gives up its reserve, forgets, and goes on") {
+    on_small_disk([](Landscape& l, SmallDisk& disk) {
+        constexpr std::uint64_t kReserve = 1 << 20;
+        int asked = 0;
+        const auto ask = [&](int times) {
+            for (int i = 0; i < times; ++i) l.ask(fmt::format("t{}", asked++), 0);
+        };
+        ask(400);
+        REQUIRE(l.drive_all([&] { return ended(*l.asking) == asked && l.at_rest(); }, 60s));
+        l.auditing->stop();
+        disk.fill(kReserve + std::int64_t{4096} * 12);
+        l.auditing.emplace(auditor(), disk.path(), l.broker.url(),
+                           Instance::Options{.horizons = {0s, 0s}, .reserve_bytes = kReserve});
+        CHECK(fs::file_size(disk.path() + "/auditor.db.reserve") == kReserve);
+        ask_until_full(l, asked);
+        CHECK(!fs::exists(disk.path() + "/auditor.db.reserve"));
+        REQUIRE(l.drive_all([&] { return l.ready(); }, 60s));
+        CHECK(l.auditing->value("SELECT count(*) FROM sagas") < 400);
+        ask(50);
+        REQUIRE(l.drive_all([&] { return ended(*l.asking) == asked && l.at_rest(); }, 60s));
+        CHECK(checks(l) == asked);
+        const Counted counted = count_stream(l.broker);
+        CHECK(counted.names.at("Checked") == asked);
+        for (const auto& each : counted.ids) CHECK_MESSAGE(each.second == 1, each.first);
+    });
+}

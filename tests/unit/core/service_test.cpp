@@ -103,7 +103,8 @@ TEST_CASE("service: one of each name") {
               it.question("cook", "SELECT 1");
               it.command("cook", &CookDish::dish_id, accept);
           }) == "two answers to one verb: cook");
-    for (const char* verb : {"retry", "skip", "drop", "dead", "letter", "state", "owner"})
+    for (const char* verb :
+         {"retry", "skip", "drop", "dead", "letter", "state", "owner", "outbox", "backup"})
         CHECK(in_kitchen([&](Service& it) { it.question(verb, "SELECT 1"); }) ==
               std::string("two answers to one verb: ") + verb);
 }
