@@ -71,6 +71,7 @@ nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
                            const std::string& body, std::chrono::milliseconds timeout);
 
 // One file a command; each adds itself with its flags, examples and work.
+void add_backup(CLI::App& app, Options& options);
 void add_bootstrap(CLI::App& app, Options& options);
 void add_completion(CLI::App& app, Options& options);
 void add_decode(CLI::App& app, Options& options);
@@ -79,6 +80,8 @@ void add_dlq(CLI::App& app, Options& options);
 void add_doctor(CLI::App& app, Options& options);
 void add_ls(CLI::App& app, Options& options);
 void add_outbox(CLI::App& app, Options& options);
+void add_reconcile(CLI::App& app, Options& options);
+void add_restore(CLI::App& app, Options& options);
 void add_services(CLI::App& app, Options& options);
 void add_show(CLI::App& app, Options& options);
 void add_trace(CLI::App& app, Options& options);

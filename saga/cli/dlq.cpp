@@ -35,14 +35,9 @@ ordered_json json_of(const Letter& letter) {
 
 std::vector<Letter> letters(const Options& options, const Given& given) {
     const auto client = options.connect();
-    std::vector<std::string> names = given.services;
-    if (names.empty())
-        names = known_services(*client, landscape(*client, options.timeout), options.timeout);
     const Participants participants(*client, options.timeout);
     std::vector<Letter> found;
-    for (const std::string& name : names) {
-        if (!is_service(name))
-            throw Stop(kUsage, fmt::format("\"{}\" is no name of a service", harmless(name)));
+    for (const std::string& name : chosen_services(*client, options.timeout, given.services)) {
         const auto its = participants.letters(name, given.all);
         if (its)
             found.insert(found.end(), its->begin(), its->end());

@@ -96,7 +96,8 @@ StreamState stream_state(bus::NatsClient& client, std::chrono::milliseconds time
     if (found == nullptr) throw Stop(kError, "the broker's answer about the stream cannot be read");
     return {.first_seq = found->state.first_seq,
             .last_seq = found->state.last_seq,
-            .messages = info["state"].value("messages", std::uint64_t{0})};
+            .messages = info["state"].value("messages", std::uint64_t{0}),
+            .created = found->state.created};
 }
 
 std::uint64_t first_since(bus::NatsClient& client, Time time, std::chrono::milliseconds timeout) {

@@ -55,6 +55,7 @@ void read_saga(const Options& options, const std::string& saga, Words& words,
 
 struct StreamState {
     std::uint64_t first_seq = 1, last_seq = 0, messages = 0;
+    StoreTime created{};
 };
 /// Throws Stop when there is no stream SAGA.
 StreamState stream_state(bus::NatsClient& client, std::chrono::milliseconds timeout);

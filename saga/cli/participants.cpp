@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/cli/words.hpp"
 #include "saga/core/limits.hpp"
 #include "saga/core/subject.hpp"
 
@@ -105,6 +106,14 @@ std::vector<std::string> known_services(bus::NatsClient& client, const Landscape
     for (const auto& [name, contract] : landscape.services()) add(name);
     for (const std::string& name : landscape.unreadable()) add(name);
     return names;
+}
+
+std::vector<std::string> chosen_services(bus::NatsClient& client, std::chrono::milliseconds timeout,
+                                         const std::vector<std::string>& named) {
+    for (const std::string& name : named)
+        if (!is_service(name))
+            throw Stop(kUsage, fmt::format("\"{}\" is no name of a service", harmless(name)));
+    return named.empty() ? known_services(client, landscape(client, timeout), timeout) : named;
 }
 
 }  // namespace saga::cli

@@ -14,15 +14,10 @@ struct Seen {
 
 std::vector<Seen> look(const Options& options, const std::vector<std::string>& named) {
     const auto client = options.connect();
-    std::vector<std::string> names = named;
-    if (names.empty())
-        names = known_services(*client, landscape(*client, options.timeout), options.timeout);
-    for (const std::string& name : names)
-        if (!is_service(name))
-            throw Stop(kUsage, fmt::format("\"{}\" is no name of a service", harmless(name)));
     const Participants participants(*client, options.timeout);
     std::vector<Seen> seen;
-    for (const std::string& name : names) seen.push_back({name, participants.state(name)});
+    for (const std::string& name : chosen_services(*client, options.timeout, named))
+        seen.push_back({name, participants.state(name)});
     if (seen.empty()) {
         note("no service has published a contract on this broker, and none is meant to run");
         note("next: saga dev --config services/shop.ini");

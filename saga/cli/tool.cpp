@@ -52,6 +52,9 @@ void add_commands(CLI::App& app, Options& options) {
     add_doctor(app, options);
     add_verify(app, options);
     add_bootstrap(app, options);
+    add_backup(app, options);
+    add_restore(app, options);
+    add_reconcile(app, options);
     add_completion(app, options);
 }
 
