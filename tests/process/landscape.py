@@ -137,6 +137,40 @@ class Landscape:
             return now and now != before
         h.wait_for(f"saga dev starts {name} again", replaced)
 
+    def wipe_broker(self):
+        """The broker dies, and comes back with nothing of what it had stored."""
+        before = self.pid("nats-server")
+        os.kill(before, signal.SIGSTOP)  # so that it dies after its store has gone
+        store = self.house.folder / "data/nats"
+        store.rename(store.with_name(f"nats-lost-{before}"))
+        os.kill(before, signal.SIGKILL)
+        self.kills += 1
+        h.wait_for("another broker answers",
+                   lambda: self.pid("nats-server") not in (None, before)
+                   and self.saga("bootstrap").code == 0)
+
+    # ---- services beside it
+
+    def open_service(self, name, *args):
+        """A service that is none of saga dev's; on its data. Returns when it is ready."""
+        service = Command([self.house.program(name), "--data", str(self.house.folder / "data"),
+                           *args], self.house.environment(NATS_URL=self.url, **self.env))
+        self.house.open.append(service)
+
+        def ready():
+            if not service.running():
+                raise h.Failure(f"{service} has ended: {service.end().err}")
+            return self.services().get(name, {}).get("ready")
+        h.wait_for(f"{name} is ready", ready, WELL)
+        return service
+
+    def end_service(self, service, how=signal.SIGTERM):
+        service.process.send_signal(how)
+        code = service.end(30).code
+        h.expect(code == (0 if how == signal.SIGTERM else -how),
+                 f"{service} ended with {code}: {service.err}")
+        self.house.open.remove(service)
+
     # ---- commands
 
     def begin(self, name, *args):
@@ -185,6 +219,13 @@ class Landscape:
         return self
 
 
+def shop_without(house, *names):
+    """The shop's configuration without these programs."""
+    sections = (h.ROOT / "services/shop.ini").read_text().split("\n[")
+    kept = [each for each in sections if each.partition("]")[0] not in names]
+    return house.write("part.ini", "\n[".join(kept) + "\n")
+
+
 def data():
     return h.NORTHWIND if h.NORTHWIND.is_dir() else h.SAMPLE
 
@@ -206,10 +247,11 @@ def write_csv(path, rows):
         writer.writerows(rows)
 
 
-def orders(house, name, most=None):
-    """A file of the orders, under ids that begin with `name`; the file, and how many they are."""
-    rows = [row | {"order_id": f"{name}-{copy}-{row['order_id']}"} for copy in range(copies())
-            for row in read_csv(data() / "orders.csv")]
+def orders(house, name, most=None, times=1):
+    """A file of the orders, `times` under other ids, which begin with `name`; the file, and how
+    many they are."""
+    rows = [row | {"order_id": f"{name}-{copy}-{row['order_id']}"}
+            for copy in range(copies() * times) for row in read_csv(data() / "orders.csv")]
     ids = list(dict.fromkeys(row["order_id"] for row in rows))[:most]
     chosen = set(ids)
     rows = [row for row in rows if row["order_id"] in chosen]
