@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "saga/core/payload_rules.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 namespace {
@@ -42,6 +43,7 @@ class AttemptPort final : public detail::CallPort {
 CallResult perform(const CallJob& job, const Settings& settings, const Ask& ask) {
     AttemptPort port(job, settings, ask);
     CallResult result{.call = job.call, .answer = {}, .why = {}};
+    SAGA_FAILPOINT(asking);
     try {
         std::vector<std::byte> answer = job.code->perform(Call(port), job.question);
         if (!core::is_sound(*job.code->answer, answer))

@@ -9,6 +9,7 @@
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
 #include "saga/runtime/handler_port.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 namespace {
@@ -77,6 +78,7 @@ Attempt Executor::guarded(May may, Handler handler) {
     try {
         store::Savepoint savepoint(store_.db());
         Attempt attempt = handler(port);
+        SAGA_FAILPOINT(handling);
         if (!store_.db().in_transaction()) throw store::DiskFull("the disk is full");
         if (attempt.result != Result::success && attempt.result != Result::asked)
             return failed(attempt.result, attempt.why), attempt;
@@ -344,6 +346,7 @@ void Executor::write_event(const Out& out, const detail::Emitted& event) {
         .payload = event.payload,
     });
     if (store_.outbox.insert(row, now_, std::nullopt)) published_.push_back(std::move(row));
+    SAGA_FAILPOINT(outboxed);
 }
 
 void Executor::notice(std::string_view step, std::string_view why, int attempts, bool blocks,

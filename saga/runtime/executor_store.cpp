@@ -8,6 +8,8 @@
 #include "saga/core/payload_rules.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/executor.hpp"
+#include "saga/runtime/failpoints.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 
@@ -35,6 +37,7 @@ void Executor::put_ran(const detail::StepCode& step, const core::StepRow& row,
     store_.journal.put_ran(state_->row.key, row, outcome,
                            keeps ? std::optional(result) : std::nullopt);
     if (row.state == core::StepState::undone) store_.sagas.touch(state_->row.key, now_);
+    SAGA_FAILPOINT(journalled);
 }
 
 void Executor::keep(const core::Arrived& half, const core::Message& event) {
@@ -107,6 +110,9 @@ void Executor::set_timer(const core::StepRow& row, std::uint32_t nth,
     const Time base = origin_.stored_at
                           ? std::chrono::floor<std::chrono::microseconds>(*origin_.stored_at)
                           : now_;
+#ifdef SAGA_FAILPOINTS
+    after = shortened_deadline(after);
+#endif
     store_.timers.insert(timer_of(row, nth), base + after);
 }
 
@@ -176,6 +182,7 @@ void Executor::dead_letter(const core::Message& event, std::string_view step,
 
 void Executor::dead_message(std::string_view subject, Bytes message, std::uint64_t stream_seq,
                             core::StoreTime stored_at, std::string_view why) {
+    SAGA_FAILPOINT(letter);
     message = message.first(std::min(message.size(), core::kMaxMessage));
     store_.aside.insert({.reason = std::string(why),
                          .subject = std::string(subject),

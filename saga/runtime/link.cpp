@@ -5,6 +5,7 @@
 
 #include "saga/bus/topology.hpp"
 #include "saga/core/limits.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 namespace {
@@ -258,6 +259,7 @@ void Link::go_back_to(std::uint64_t seq) {
     store_.outbox.unsettle_above(seq);
     store_.recorded.lose_above(seq);
     store_.db().commit();
+    SAGA_FAILPOINT(rewinding);
     in_.forget_messages();
     relay_.reload();
     ++rewinds_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "saga/core/subject.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 namespace {
@@ -112,6 +113,7 @@ bus::Steady Node::turn() {
     }
     introduce();
     bus_.flush();
+    if (!relay_.idle()) SAGA_FAILPOINT(sent);
     return expected_ = std::clamp(next_turn(), now_, now_ + kBeat);
 }
 
@@ -132,6 +134,7 @@ void Node::gather() {
         in_.messages.push_back(
             {std::move(message.subject), std::move(message.bytes), message.seq, message.stored_at});
     }
+    if (!in_.messages.empty()) SAGA_FAILPOINT(pulled);
     reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     // What concerns nobody here moves the cursor along with other work, or now and then.
     const std::uint64_t cursor = store_.cursor.position().seq;
@@ -168,6 +171,7 @@ void Node::work() {
     disk_.clear();
     more_ = done.more;
     relay_.add(std::move(done.published));
+    if (!done.replies.empty()) SAGA_FAILPOINT(replying);
     for (const Reply& reply : done.replies) desk_.reply(reply);
     reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     const core::StoreTime last = store_.cursor.last_stored_at();

@@ -5,6 +5,7 @@
 
 #include "saga/core/limits.hpp"
 #include "saga/core/saga.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 
@@ -14,6 +15,7 @@ bool Pruner::step(Time now, std::size_t most) {
     try {
         more = events(now - horizons_.outbox, most);
         more = sagas(now - horizons_.journal, now, most) || more;
+        SAGA_FAILPOINT(pruning);
         store_.db().commit();
     } catch (...) {
         store_.rollback();

@@ -4,6 +4,7 @@
 #include <saga/error.hpp>
 
 #include "saga/core/limits.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 
@@ -62,6 +63,7 @@ void Relay::disconnected() {
 
 void Relay::on_acked(bus::Channel channel, std::int64_t seq, const bus::PubAck& ack,
                      bus::Steady now) {
+    SAGA_FAILPOINT(acked);
     Lane& lane = this->lane(channel);
     lane.progress = now;
     lane.outgoing.acked(seq, ack.seq);
@@ -131,6 +133,7 @@ void Relay::send(Lane& lane, std::int64_t seq) {
     const auto read = core::decode(content->second.envelope);
     const auto* envelope = std::get_if<core::Envelope>(&read);
     SAGA_ASSERT(envelope != nullptr);  // we made it
+    SAGA_FAILPOINT(sending);
     bus_.publish(lane.channel, static_cast<std::uint64_t>(seq), content->second.subject,
                  core::headers_of(*envelope), content->second.envelope);
     ++sent_;

@@ -13,8 +13,10 @@
 #include "saga/bus/nats_bus.hpp"
 #include "saga/bus/nats_client.hpp"
 #include "saga/runtime/contract_json.hpp"
+#include "saga/runtime/failpoints.hpp"
 #include "saga/runtime/key_file.hpp"
 #include "saga/runtime/node.hpp"
+#include "saga/store/failpoint.hpp"
 #include "version.hpp"
 
 namespace saga {
@@ -30,6 +32,7 @@ struct Given {
     bus::Address address;
     std::string data = "data", backups;
     std::string log_level = "info";
+    bool failpoints = false;  // only in a build that has them
     bool contract = false, version = false, rebuild = false, accept_history_loss = false;
     bool saga_in_subject = false;
     std::size_t batch = core::kBatch;
@@ -73,6 +76,10 @@ void add_flags(CLI::App& app, Given& given, const Contract& contract) {
                  "go on although the stream no longer holds what was not read");
     app.add_flag("--contract", given.contract, "print the contract as JSON");
     app.add_flag("--version", given.version, "print the version");
+#ifdef SAGA_FAILPOINTS
+    app.add_flag("--failpoints", given.failpoints, "name the places where SAGA_FAILPOINT strikes")
+        ->group("");
+#endif
     for (const detail::Setting& setting : contract.settings) {
         std::string flag = setting.name, variable = "SAGA_";
         for (const char c : setting.name) variable += static_cast<char>(std::toupper(c));
@@ -148,6 +155,7 @@ void run_service(const Contract& contract, const Given& given) {
     const std::string key_path = fmt::format("{}/{}.key", given.data, contract.service);
     const bool fresh = !std::filesystem::exists(path);
     store::Store store({.path = path, .vfs = {}}, contract.tables);
+    SAGA_FAILPOINT(starting);
     const core::IdKey key =
         runtime::load_key(key_path, fresh || !store.meta.text(store::Meta::kKey));
     runtime::bind_key(store, key, key_path);
@@ -205,6 +213,13 @@ int run(int argc, char** argv, Service service) {
         return 0;
     }
     try {
+#ifdef SAGA_FAILPOINTS
+        if (given.failpoints) {
+            fmt::print("{}", runtime::failpoint_names());
+            return 0;
+        }
+        runtime::arm_failpoints();
+#endif
         detail::validate(contract);
         if (given.contract) {
             fmt::print("{}\n", runtime::contract_json(contract));

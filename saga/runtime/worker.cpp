@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "saga/core/limits.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 
@@ -28,6 +29,7 @@ Worker::Worker(const Contract& contract, store::Store& store, const core::IdKey&
 }
 
 void Worker::stop() {
+    SAGA_FAILPOINT(stopping);
     transaction([&] {
         store_.meta.set(store::Meta::kClean, 1);
         store_.attempts.clear();
@@ -95,6 +97,7 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
         const std::uint64_t handled = last_ ? last_->seq : cursor;
         const std::uint64_t to =
             messages == in.messages.size() ? std::max(handled, in.read_to) : handled;
+        SAGA_FAILPOINT(moving);
         if (to > cursor) store_.cursor.move_to(to, last_);
     });
     take(in, items);

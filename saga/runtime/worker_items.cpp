@@ -7,6 +7,7 @@
 #include "saga/core/limits.hpp"
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/worker.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 
@@ -220,11 +221,13 @@ void Worker::apply(const Due& due) {
             return each.step == due.timer.step && each.run == due.timer.run;
         });
     if (row == state.steps.end()) return store_.timers.erase(due.timer);
+    SAGA_FAILPOINT(timer);
     const core::StepRow step = *row;
     begin(state, {.cause = step.event, .time = now_}).on_timer(step, due.timer.nth);
 }
 
 void Worker::apply(const CallResult* result) {
+    SAGA_FAILPOINT(answered);
     const auto call = store_.calls.find(result->call);
     if (!call) return;
     if (unclean_) done_with(item_of(result->call));

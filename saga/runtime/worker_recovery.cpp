@@ -5,6 +5,7 @@
 
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/worker.hpp"
+#include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
 namespace {
@@ -15,6 +16,7 @@ constexpr auto kDied = "the process died each time that this was on the table";
 
 void Worker::begin_catch_up(std::uint64_t until) {
     transaction([&] { store_.meta.set(store::Meta::kCatchUp, static_cast<std::int64_t>(until)); });
+    SAGA_FAILPOINT(catching_up);
     catch_up_until_ = until;
     executor_.set_catching_up(true);
 }

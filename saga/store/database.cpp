@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "saga/core/limits.hpp"
+#include "saga/store/failpoint.hpp"
 #include "saga/store/statement.hpp"
 #include "saga/store/wal.hpp"
 
@@ -192,12 +193,17 @@ void Database::exec(const std::string& sql) const {
 
 void Database::begin() {
     controls_->begin.exec();
+    SAGA_FAILPOINT(begun);
 }
 
 void Database::commit() {
-    if (Controls::run(controls_->commit) == SQLITE_OK) return;
+    const bool failed = SAGA_FAILS(commit);
+    if (!failed && Controls::run(controls_->commit) == SQLITE_OK) {
+        SAGA_FAILPOINT(committed);
+        return;
+    }
     const int extended = sqlite3_extended_errcode(handle());
-    if ((extended & 0xFF) == SQLITE_FULL) {
+    if (!failed && (extended & 0xFF) == SQLITE_FULL) {
         // A frame did not fit into the WAL: SQLite has forgotten those before it, and writes the
         // next transaction over them. (Room that is denied as late as in fsync is an I/O error.)
         rollback();
@@ -218,6 +224,7 @@ bool Database::in_transaction() const {
 }
 
 void Database::checkpoint() {
+    SAGA_FAILPOINT(checkpointing);
     exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <saga/error.hpp>
 
+#include "saga/store/failpoint.hpp"
+
 namespace saga::store {
 namespace {
 
@@ -59,6 +61,7 @@ std::optional<std::int64_t> Outbox::find(const EventId& id) {
 
 void Outbox::settle(std::int64_t seq, std::uint64_t stream_seq, Time now) {
     settle_.exec(seq, stream_seq, now);
+    SAGA_FAILPOINT(settling);
 }
 
 std::int64_t Outbox::unsettle_above(std::uint64_t stream_seq) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "saga/store/failpoint.hpp"
 #include "saga/store/statement.hpp"
 
 namespace saga::store {
@@ -209,6 +210,7 @@ void migrate(Database& db) {
     for (auto version = static_cast<std::size_t>(found); version < kMigrations.size(); ++version) {
         db.begin();
         db.exec(kMigrations[version]);
+        SAGA_FAILPOINT(migrating);
         db.exec(fmt::format("PRAGMA user_version={}", version + 1));
         db.commit();
     }
