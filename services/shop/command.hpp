@@ -73,6 +73,7 @@ class Progress {
 void add_seed(CLI::App& app, Options& options);
 void add_orders(CLI::App& app, Options& options);  ///< place, cancel, show
 void add_import(CLI::App& app, Options& options);
+void add_load(CLI::App& app, Options& options);
 void add_audit(CLI::App& app, Options& options);
 void add_bank(CLI::App& app, Options& options);
 

@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
     add_seed(app, options);
     add_orders(app, options);
     add_import(app, options);
+    add_load(app, options);
     add_audit(app, options);
     add_bank(app, options);
     try {
