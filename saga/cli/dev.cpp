@@ -6,15 +6,12 @@
 #include <array>
 #include <cstring>
 
-#include "saga/cli/broker_info.hpp"
 #include "saga/cli/dev_session.hpp"
 
 namespace saga::cli {
 namespace {
 
 namespace files = std::filesystem;
-
-constexpr std::uint16_t kUsualPort = 4222;
 
 struct Given {
     std::string config, data = "data", server;
@@ -54,50 +51,13 @@ files::path folder(const std::string& given) {
     return files::absolute(given).lexically_normal();
 }
 
-files::path broker(const std::string& given) {
-    const bool path = given.find('/') != std::string::npos;
-    if (path && ::access(given.c_str(), X_OK) == 0) return files::absolute(given);
-    if (!given.empty() && !path)
-        if (files::path found = on_path(given); !found.empty()) return found;
-    if (!given.empty())
-        throw Stop(kError,
-                   fmt::format("there is no program {}: --nats-server names a nats-server", given));
-    if (files::path found = on_path("nats-server"); !found.empty()) return found;
-    throw Stop(kError,
-               "there is no nats-server on PATH: install it (apt install nats-server, or "
-               "https://nats.io/download), or name one with --nats-server");
-}
-
-std::uint16_t port(int given) {
-    if (given <= 0) {
-        auto found = given < 0 ? free_port(kUsualPort) : std::nullopt;
-        if (!found) found = free_port(0);
-        if (!found) throw Stop(kError, "no port of 127.0.0.1 is free");
-        return *found;
-    }
-    const auto wanted = static_cast<std::uint16_t>(given);
-    if (free_port(wanted)) return wanted;
-    const std::string who = who_listens(wanted);
-    throw Stop(kError, fmt::format("port {} is taken{}: stop that, or give --nats-port another "
-                                   "one, or 0 for any that is free",
-                                   wanted, who.empty() ? "" : " by " + who));
-}
-
 void dev(const Options& options, const Given& given) {
-    DevSession::Plan plan{.programs = read_config(given.config), .json = options.json};
-    const files::path from = files::absolute(given.config).parent_path();
-    for (const Program& program : plan.programs) {
-        try {
-            plan.paths.push_back(find_program(program.command, own_path(), from));
-        } catch (const Stop& stop) {
-            throw Stop(stop.code,
-                       fmt::format("[{}] of {}: {}", program.name, given.config, stop.what()));
-        }
-    }
-    plan.broker = broker(given.server);
+    DevSession::Plan plan{.programs = placed(read_config(given.config).programs, given.config),
+                          .broker = find_broker(given.server),
+                          .json = options.json};
     plan.data = folder(given.data);
     const Descriptor lock_file = lock(plan.data);
-    plan.port = port(given.port);
+    plan.port = pick_port(given.port);
     Signals signals;
     Guard guard;
     const Exit code = DevSession(std::move(plan), signals, guard).run();

@@ -67,19 +67,20 @@ class Reader {
         const auto equals = text.find('=');
         if (equals == std::string_view::npos)
             fail(fmt::format("\"{}\" is neither [name] nor key = value", harmless(text)));
-        if (programs_.empty()) fail("it stands in no section: begin one with [name]");
+        if (programs_.empty() && !in_trial_) fail("it stands in no section: begin one with [name]");
         const auto values = words(text.substr(equals + 1));
         if (!values) fail("a quote is not closed");
-        set(std::string(trimmed(text.substr(0, equals))), *values);
+        const std::string key(trimmed(text.substr(0, equals)));
+        in_trial_ ? set_trial(key, *values) : set(key, *values);
     }
 
-    std::vector<Program> finish() {
+    Config finish() {
         check();
         if (programs_.empty())
             throw Stop(kError, fmt::format("{} names no program: it needs a section such as "
                                            "[order] with the line command = order",
                                            file_));
-        return std::move(programs_);
+        return {std::move(programs_), std::move(trial_)};
     }
 
   private:
@@ -88,7 +89,7 @@ class Reader {
     }
     /// The section that ends here is complete.
     void check() const {
-        if (!programs_.empty() && programs_.back().command.empty())
+        if (!in_trial_ && !programs_.empty() && programs_.back().command.empty())
             throw Stop(kError, fmt::format("{}:{}: [{}] has no command", file_, begun_,
                                            programs_.back().name));
     }
@@ -101,8 +102,9 @@ class Reader {
             fail("a section is [name], of letters, digits, _ and -");
         for (const Program& each : programs_)
             if (each.name == name) fail(fmt::format("there is a section [{}] already", name));
-        programs_.emplace_back().name = name;
         begun_ = line_;
+        in_trial_ = name == kTrial;
+        if (!in_trial_) programs_.emplace_back().name = name;
     }
     void set(const std::string& key, const std::vector<std::string>& values) {
         Program& program = programs_.back();
@@ -113,12 +115,7 @@ class Reader {
         } else if (key == "args") {
             program.args.insert(program.args.end(), values.begin(), values.end());
         } else if (key == "env") {
-            for (const std::string& value : values) {
-                const auto equals = value.find('=');
-                if (equals == std::string::npos || equals == 0)
-                    fail(fmt::format("\"{}\" is no NAME=value", harmless(value)));
-                program.env.emplace_back(value.substr(0, equals), value.substr(equals + 1));
-            }
+            add_settings(program.env, values);
         } else if (key == "service") {
             const bool yes = values.size() == 1 && values.front() == "true";
             if (!yes && (values.size() != 1 || values.front() != "false"))
@@ -130,8 +127,28 @@ class Reader {
         }
     }
 
+    void set_trial(const std::string& key, const std::vector<std::string>& values) {
+        if (key == "env") return add_settings(trial_.env, values);
+        if (key != "load" && key != "check")
+            fail(fmt::format("\"{}\" is no key of [chaos]: there are load, check and env",
+                             harmless(key)));
+        if (values.empty()) fail(key + " is a program and its arguments");
+        (key == "load" ? trial_.load : trial_.check) = values;
+    }
+    void add_settings(Settings& env, const std::vector<std::string>& values) {
+        for (const std::string& value : values) {
+            const auto equals = value.find('=');
+            if (equals == std::string::npos || equals == 0)
+                fail(fmt::format("\"{}\" is no NAME=value", harmless(value)));
+            env.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+        }
+    }
+
+    static constexpr std::string_view kTrial = "chaos";
     const std::string& file_;
     std::vector<Program> programs_;
+    Trial trial_;
+    bool in_trial_ = false;
     int line_ = 0, begun_ = 0;
 };
 
@@ -142,7 +159,7 @@ bool runs(const files::path& path) {
 
 }  // namespace
 
-std::vector<Program> parse_config(std::string_view text, const std::string& file) {
+Config parse_config(std::string_view text, const std::string& file) {
     Reader reader(file);
     while (!text.empty()) {
         const auto end = text.find('\n');
@@ -152,7 +169,7 @@ std::vector<Program> parse_config(std::string_view text, const std::string& file
     return reader.finish();
 }
 
-std::vector<Program> read_config(const files::path& file) {
+Config read_config(const files::path& file) {
     std::ifstream in(file);
     std::stringstream text;
     if (in) text << in.rdbuf();

@@ -1,4 +1,5 @@
-// The file of `saga dev`: which programs make up a landscape, in the order of their start.
+// The file of `saga dev` and `saga chaos`: which programs make up a landscape, in the order of
+// their start, and how it is put to the test.
 #pragma once
 
 #include <filesystem>
@@ -11,13 +12,27 @@
 
 namespace saga::cli {
 
+using Settings = std::vector<std::pair<std::string, std::string>>;  ///< of the environment
+
 /// One section. Its name is the service's.
 struct Program {
     std::string name;
     std::string command;  ///< a program's name, or a path from the file's folder
     std::vector<std::string> args;
-    std::vector<std::pair<std::string, std::string>> env;
+    Settings env;
     bool service = true;  ///< false: it answers no request of operators, such as a bank
+};
+
+/// The section [chaos], which `saga dev` passes over. Commands are a program and its arguments.
+struct Trial {
+    std::vector<std::string> load;   ///< sends requests, and says a line about each
+    std::vector<std::string> check;  ///< ends with 0 when the books of the landscape fit
+    Settings env;                    ///< of every program, while it is tried
+};
+
+struct Config {
+    std::vector<Program> programs;
+    Trial trial;
 };
 
 /// The text of such a file:
@@ -28,9 +43,14 @@ struct Program {
 ///     env = SAGA_LOG_LEVEL=debug
 ///     service = true
 ///
+///     [chaos]
+///     load = shop load --rate 50
+///     check = shop audit
+///     env = SAGA_BANK_LATENCY_MS=5
+///
 /// Throws Stop, which names `file` and the line, at whatever it does not know.
-std::vector<Program> parse_config(std::string_view text, const std::string& file);
-std::vector<Program> read_config(const std::filesystem::path& file);
+Config parse_config(std::string_view text, const std::string& file);
+Config read_config(const std::filesystem::path& file);
 
 /// Where a program is: beside `own`, this very program, then on PATH; or, of a path, from `folder`.
 /// Throws Stop when it is nowhere.

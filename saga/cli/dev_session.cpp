@@ -32,17 +32,6 @@ constexpr auto kLookReady = 250ms;
 constexpr auto kLookGone = 20ms;
 constexpr std::size_t kTail = 5;  // lines of the broker that are shown when it does not start
 
-/// How to reach a broker elsewhere: our own has neither users nor certificates.
-constexpr std::array<std::string_view, 9> kNotOurs{"NATS_USER", "NATS_PASSWORD", "NATS_CREDS",
-                                                   "NATS_NKEY", "NATS_CA",       "NATS_CERT",
-                                                   "NATS_KEY",  "NATS_TOKEN",    "NATS_CONTEXT"};
-
-void set(std::vector<std::string>& env, std::string_view name, std::string_view value) {
-    const std::string begin = std::string(name) + "=";
-    std::erase_if(env, [&](const std::string& each) { return each.starts_with(begin); });
-    env.push_back(begin + std::string(value));
-}
-
 /// How a Go program begins to say that it dies.
 bool crash(std::string_view log_line) {
     return log_line.starts_with("panic: ") || log_line.starts_with("fatal error: ");
@@ -57,27 +46,6 @@ bool trouble(std::string_view log_line) {
 }
 
 }  // namespace
-
-Signals::Signals() {
-    sigset_t ours;
-    sigemptyset(&ours);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&ours, signal);
-    ::pthread_sigmask(SIG_BLOCK, &ours, &before_);
-    ::signal(SIGPIPE, SIG_IGN);
-    descriptor_.reset(::signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC));
-}
-
-Signals::~Signals() {
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-}
-
-int Signals::take_stops() {
-    int stops = 0;
-    signalfd_siginfo info{};
-    while (::read(descriptor_.get(), &info, sizeof info) == sizeof info)
-        if (info.ssi_signo != SIGCHLD) ++stops;
-    return stops;
-}
 
 DevSession::DevSession(Plan plan, Signals& signals, Guard& guard)
     : plan_(std::move(plan)),
@@ -98,7 +66,7 @@ std::string DevSession::url() const {
 Exit DevSession::run() {
     begun_ = std::chrono::steady_clock::now();
     deadline_ = begun_ + kBrokerStarts;
-    broker_ = supervisor_.add("nats", launch_of_broker());
+    broker_ = supervisor_.add("nats", broker_launch(plan_.broker, plan_.data / "nats", plan_.port));
     while (true) {
         const Steady now = std::chrono::steady_clock::now();
         ask_to_stop(now, signals_.take_stops());
@@ -189,10 +157,10 @@ void DevSession::begin_programs() {
                     std::chrono::steady_clock::now());
     }
     phase_ = Phase::programs;
-    for (std::size_t i = 0; i < plan_.programs.size(); ++i) {
-        const Program& program = plan_.programs[i];
+    for (const Placed& program : plan_.programs) {
         names_.push_back(program.name);
-        programs_.push_back(supervisor_.add(program.name, launch_of(program, plan_.paths[i])));
+        programs_.push_back(
+            supervisor_.add(program.name, program_launch(program, url(), plan_.data)));
     }
     next_look_ = std::chrono::steady_clock::now();
     say_up();
@@ -253,28 +221,6 @@ void DevSession::look_ready(Steady now) {
     }
     next_look_ = Steady::max();
     say(fmt::format("all services are ready after {}", brief(now - begun_)));
-}
-
-Launch DevSession::launch_of_broker() const {
-    std::vector<std::string> env;
-    for (char** each = environ; *each != nullptr; ++each) env.emplace_back(*each);
-    return {.program = plan_.broker,
-            .args = {"-js", "-sd", (plan_.data / "nats").string(), "-a", "127.0.0.1", "-p",
-                     std::to_string(plan_.port)},
-            .env = std::move(env)};
-}
-
-Launch DevSession::launch_of(const Program& program, const std::filesystem::path& path) const {
-    Launch launch{.program = path, .args = program.args, .env = launch_of_broker().env};
-    for (const std::string_view name : kNotOurs)
-        std::erase_if(launch.env, [&](const std::string& each) {
-            return each.starts_with(std::string(name) + "=");
-        });
-    set(launch.env, "NATS_URL", url());
-    set(launch.env, "SAGA_DATA", plan_.data.string());
-    set(launch.env, "SAGA_IN_SUBJECT", "1");
-    for (const auto& [name, value] : program.env) set(launch.env, name, value);
-    return launch;
 }
 
 // ---- stopping -----------------------------------------------------------------------------------

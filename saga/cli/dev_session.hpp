@@ -1,41 +1,22 @@
 // One run of `saga dev`: a broker and programs, from their start until all of them are gone.
 #pragma once
 
-#include <sys/signalfd.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
 #include "saga/cli/dev_config.hpp"
 #include "saga/cli/dev_status.hpp"
+#include "saga/cli/local.hpp"
+#include "saga/cli/signals.hpp"
 #include "saga/cli/supervisor.hpp"
 
 namespace saga::cli {
 
-/// SIGINT, SIGTERM, SIGHUP and SIGCHLD as something to poll. Made before any thread, so that all
-/// of them leave the signals to it.
-class Signals {
-  public:
-    Signals();
-    ~Signals();
-    Signals(const Signals&) = delete;
-    Signals& operator=(const Signals&) = delete;
-
-    int fd() const { return descriptor_.get(); }
-    /// How often it was asked to stop since the last look.
-    int take_stops();
-
-  private:
-    sigset_t before_{};
-    Descriptor descriptor_;
-};
-
 class DevSession {
   public:
     struct Plan {
-        std::vector<Program> programs;
-        std::vector<std::filesystem::path> paths;  ///< of each program
+        std::vector<Placed> programs;
         std::filesystem::path broker, data;
         std::uint16_t port = 0;
         bool json = false;
@@ -66,8 +47,6 @@ class DevSession {
     void remark(std::size_t program, const std::string& text);
     void say(const std::string& text);
     void say_up();
-    Launch launch_of(const Program& program, const std::filesystem::path& path) const;
-    Launch launch_of_broker() const;
 
     Plan plan_;
     Signals& signals_;

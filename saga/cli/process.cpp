@@ -32,8 +32,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 /// In the child, between fork and exec: calls nothing that takes a lock.
-[[noreturn]] void become(const char* program, char* const* args, char* const* env, int output,
-                         int failed, pid_t parent) {
+[[noreturn]] void become(const char* program, char* const* args, char* const* env,
+                         const char* folder, int output, int failed, pid_t parent) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(1);  // it died before we asked for that
@@ -46,7 +46,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     ::dup2(output, STDOUT_FILENO);
     ::dup2(output, STDERR_FILENO);
     if (nothing > STDERR_FILENO) ::close(nothing);
-    ::execve(program, args, env);
+    if (*folder == '\0' || ::chdir(folder) == 0) ::execve(program, args, env);
     const int why = errno;
     [[maybe_unused]] const ssize_t said = ::write(failed, &why, sizeof why);
     ::_exit(127);
@@ -115,8 +115,8 @@ Child start(const Launch& launch, Guard& guard) {
     const pid_t pid = ::fork();
     if (pid < 0) cannot("start " + launch.program.string());
     if (pid == 0)
-        become(args.front().c_str(), arg_list.data(), env_list.data(), written.get(), failed.get(),
-               parent);
+        become(args.front().c_str(), arg_list.data(), env_list.data(), launch.folder.c_str(),
+               written.get(), failed.get(), parent);
     ::setpgid(pid, pid);  // whichever of both comes first
     guard.watch(pid);
     written.reset();

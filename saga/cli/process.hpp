@@ -36,6 +36,7 @@ struct Launch {
     std::filesystem::path program;
     std::vector<std::string> args;
     std::vector<std::string> env;  ///< NAME=value: all of them
+    std::filesystem::path folder;  ///< where it works; empty: where we do
 };
 
 /// Leads a process group of its own.

@@ -17,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kFirstPause = 100ms;
-constexpr auto kLastPause = 5'000ms;
 constexpr auto kSteady = 30s;
 constexpr auto kLook = 50ms;  // at a group whose leader has gone and whose others stop
 constexpr int kReads = 16;    // pieces of one turn, so that a chatterer leaves room for others
@@ -26,13 +25,15 @@ constexpr int kReads = 16;    // pieces of one turn, so that a chatterer leaves 
 
 std::chrono::milliseconds Backoff::next(std::chrono::nanoseconds was_up) {
     if (was_up >= kSteady) pause_ = 0ms;
-    pause_ =
-        pause_ == 0ms ? kFirstPause : std::min<std::chrono::milliseconds>(2 * pause_, kLastPause);
+    pause_ = pause_ == 0ms ? kFirstPause : std::min<std::chrono::milliseconds>(2 * pause_, last_);
     return pause_;
 }
 
-Supervisor::Supervisor(Guard& guard, OnLine on_line, OnRemark on_remark)
-    : guard_(guard), on_line_(std::move(on_line)), on_remark_(std::move(on_remark)) {
+Supervisor::Supervisor(Guard& guard, OnLine on_line, OnRemark on_remark, Backoff backoff)
+    : guard_(guard),
+      on_line_(std::move(on_line)),
+      on_remark_(std::move(on_remark)),
+      backoff_(backoff) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what a program leaves behind is ours to reap
 }
 
@@ -40,8 +41,15 @@ std::size_t Supervisor::add(std::string name, Launch launch) {
     auto ward = std::make_unique<Ward>();
     ward->name = std::move(name);
     ward->launch = std::move(launch);
+    ward->backoff = backoff_;
     wards_.push_back(std::move(ward));
     return wards_.size() - 1;
+}
+
+std::size_t Supervisor::add_once(std::string name, Launch launch) {
+    const std::size_t program = add(std::move(name), std::move(launch));
+    wards_[program]->once = true;
+    return program;
 }
 
 void Supervisor::turn(Steady now, bool hold) {
@@ -84,6 +92,31 @@ void Supervisor::kill(std::size_t program) {
     if (ward.group != 0) ::kill(-ward.group, SIGKILL);
 }
 
+void Supervisor::start_again(std::size_t program) {
+    Ward& ward = *wards_[program];
+    SAGA_ASSERT(gone(program));
+    ward.wanted = true;
+    ward.discard = ward.struck = false;
+    ward.due = {};
+}
+
+void Supervisor::strike(std::size_t program) {
+    Ward& ward = *wards_[program];
+    if (ward.group == 0 || !ward.wanted) return;
+    ward.struck = true;
+    ::kill(-ward.group, SIGKILL);
+}
+
+void Supervisor::signal(std::size_t program, int number) const {
+    const Ward& ward = *wards_[program];
+    if (ward.group != 0) ::kill(-ward.group, number);
+}
+
+std::optional<int> Supervisor::ended(std::size_t program) const {
+    const Ward& ward = *wards_[program];
+    return ward.group == 0 ? ward.last_status : std::nullopt;
+}
+
 bool Supervisor::gone(std::size_t program) const {
     const Ward& ward = *wards_[program];
     return ward.group == 0 && !ward.child.output;
@@ -100,9 +133,12 @@ void Supervisor::begin(std::size_t program, Steady now) {
     try {
         ward.child = start(ward.launch, guard_);
         ward.group = ward.child.pid;
+        ward.wanted = !ward.once;
     } catch (const Stop& failure) {
         ++ward.deaths;
         ward.due = now + ward.backoff.next(0ns);
+        ward.wanted = !ward.once;
+        ward.last_status = 127 << 8;  // as a shell says it
         on_remark_(program, failure.what());
     }
 }
@@ -137,7 +173,7 @@ void Supervisor::reap() {
 void Supervisor::settle(std::size_t program, Steady now, bool hold) {
     Ward& ward = *wards_[program];
     if (!ward.status || ward.group == 0) return;
-    if (ward.wanted) ::kill(-ward.group, SIGKILL);
+    if (ward.wanted || ward.once) ::kill(-ward.group, SIGKILL);
     if (::kill(-ward.group, 0) == 0 || errno != ESRCH) return;  // some are still on their way out
     if (!ward.discard && (hold || read(program))) return;       // its last words come first
     ward.lines.flush([&](std::string_view line) { on_line_(program, line); });
@@ -146,8 +182,13 @@ void Supervisor::settle(std::size_t program, Steady now, bool hold) {
     ward.group = 0;
     ward.child.pid = 0;
     const int status = *std::exchange(ward.status, std::nullopt);
+    ward.last_status = status;
     const auto up = now - ward.since;
     if (!ward.wanted) return;
+    if (std::exchange(ward.struck, false)) {
+        ward.due = now;
+        return;
+    }
     ++ward.deaths;
     const auto pause = ward.backoff.next(up);
     ward.due = now + pause;

@@ -49,6 +49,7 @@ void add_commands(CLI::App& app, Options& options) {
     add_outbox(app, options);
     add_dlq(app, options);
     add_dev(app, options);
+    add_chaos(app, options);
     add_doctor(app, options);
     add_verify(app, options);
     add_bootstrap(app, options);

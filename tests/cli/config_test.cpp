@@ -27,18 +27,19 @@ std::string refusal(const std::string& text) {
 }  // namespace
 
 TEST_CASE("dev_config: programs in their order, with words, quotes and comments") {
-    const auto programs = parse_config(
-        "; the shop\n"
-        "[bank]\n"
-        "command = bank\n"
-        "service = false\n"
-        "\r\n"
-        "[order]\n"
-        "command = ./order  # beside the file\n"
-        "args = --batch 64\n"
-        "args = --name 'two words' \"\"\n"
-        "env = A=1 B=\"x y\"\n",
-        "shop.ini");
+    const std::vector<Program> programs = parse_config(
+                                              "; the shop\n"
+                                              "[bank]\n"
+                                              "command = bank\n"
+                                              "service = false\n"
+                                              "\r\n"
+                                              "[order]\n"
+                                              "command = ./order  # beside the file\n"
+                                              "args = --batch 64\n"
+                                              "args = --name 'two words' \"\"\n"
+                                              "env = A=1 B=\"x y\"\n",
+                                              "shop.ini")
+                                              .programs;
     REQUIRE(programs.size() == 2);
     CHECK(programs[0].name == "bank");
     CHECK_FALSE(programs[0].service);
@@ -66,6 +67,22 @@ TEST_CASE("dev_config: what it does not know, it names with its line") {
     CHECK(has(refusal("[a]\nenv = X\n"), "shop.ini:2: \"X\" is no NAME=value"));
     CHECK(has(refusal("[a]\nservice = maybe\n"), "shop.ini:2: service is true or false"));
     CHECK(has(refusal("[a]\nwhat\n"), "shop.ini:2: \"what\" is neither [name] nor key = value"));
+}
+
+TEST_CASE("dev_config: how a landscape is tried stands in a section of its own") {
+    const Config config = parse_config(
+        "[order]\ncommand = order\n[chaos]\nload = shop load 'a b'\ncheck = shop audit\n"
+        "env = A=1\n[bank]\ncommand = bank\n",
+        "shop.ini");
+    CHECK(config.programs.size() == 2);
+    CHECK(config.trial.load == std::vector<std::string>{"shop", "load", "a b"});
+    CHECK(config.trial.check == std::vector<std::string>{"shop", "audit"});
+    REQUIRE(config.trial.env.size() == 1);
+    CHECK(config.trial.env[0].second == "1");
+    CHECK(parse_config("[a]\ncommand = a\n", "shop.ini").trial.load.empty());
+    CHECK(refusal("[a]\ncommand = a\n[chaos]\nlod = x\n") ==
+          "shop.ini:4: \"lod\" is no key of [chaos]: there are load, check and env");
+    CHECK(refusal("[chaos]\nload =\n") == "shop.ini:2: load is a program and its arguments");
 }
 
 TEST_CASE("dev_config: a program stands beside saga, on PATH, or where the file says") {

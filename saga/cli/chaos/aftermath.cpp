@@ -1,0 +1,100 @@
+#include "saga/cli/chaos/aftermath.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+
+#include "saga/cli/words.hpp"
+#include "saga/store/statement.hpp"
+
+namespace saga::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kCheck = 180s;  // until the user's own check must have ended
+
+/// Why it is not at rest; empty when it is.
+std::string restless(const std::optional<ServiceState>& state) {
+    if (!state) return "does not answer";
+    if (!state->ready) return "is not ready: " + state->trouble;
+    if (state->lag > 0) return fmt::format("has {} events to read", state->lag);
+    if (state->unsettled > 0) return fmt::format("has {} events unsettled", state->unsettled);
+    if (state->dead > 0) return fmt::format("has {} dead letters that hold sagas up", state->dead);
+    if (state->calls > 0) return fmt::format("has {} open calls", state->calls);
+    if (state->parked > 0) return fmt::format("has {} events parked", state->parked);
+    return {};
+}
+
+/// What one service, or several, know of a saga.
+struct Course {
+    bool ended = false, failed = false;
+};
+
+void read_sagas(const std::filesystem::path& file, std::map<std::string, Course>& courses) {
+    sqlite3* raw = nullptr;
+    const int code = sqlite3_open_v2(file.c_str(), &raw, SQLITE_OPEN_READONLY, nullptr);
+    const std::unique_ptr<sqlite3, int (*)(sqlite3*)> db(raw, &sqlite3_close);
+    if (code != SQLITE_OK) throw Error(fmt::format("cannot open {}", file.string()));
+    store::Statement statement(raw, "SELECT id, ended_by, failed_by FROM sagas");
+    store::Rows rows = statement.query();
+    while (rows.next()) {
+        Course& course = courses[std::string(rows.text(0))];
+        course.ended = course.ended || !rows.text(1).empty();
+        course.failed = course.failed || !rows.text(2).empty();
+    }
+}
+
+}  // namespace
+
+void await_rest(Stage& stage, Tally& tally, Duration bound) {
+    std::map<std::string, std::string> why;
+    const bool rests = stage.until(bound, [&] {
+        why.clear();
+        for (const Member* member : stage.services())
+            if (std::string reason = restless(stage.state(*member)); !reason.empty())
+                why[member->name()] = std::move(reason);
+        return why.empty();
+    });
+    if (rests) return;
+    for (const auto& [service, reason] : why)
+        tally.violations.push_back(
+            fmt::format("{} after the faults {} {}", brief(bound), service, reason));
+}
+
+void ask_check(Stage& stage, Tally& tally) {
+    const std::vector<std::string>& command = stage.plan().trial.check;
+    if (command.empty()) return;
+    const Outcome outcome = stage.run("check", stage.launch(command, stage.url()), kCheck);
+    if (outcome.ok()) return;
+    std::string_view text = outcome.said;
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    const auto begin = text.rfind('\n');
+    tally.violations.push_back(
+        fmt::format("the check {}: {}",
+                    outcome.status ? "ended with " + ending(*outcome.status) : "does not end",
+                    harmless(begin == std::string_view::npos ? text : text.substr(begin + 1))));
+}
+
+void look_into_databases(Stage& stage, Tally& tally, const Told& told) {
+    std::map<std::string, Course> courses;
+    for (Member& member : stage.members()) {
+        if (!stage.stop(member))
+            tally.violations.push_back(member.name() + " does not stop when it is asked to");
+        const auto file = member.data / (member.name() + ".db");
+        if (member.program.service) read_sagas(file, courses);
+    }
+    for (const auto& [saga, course] : courses)
+        ++tally.sagas[!course.ended ? "open" : course.failed ? "undone" : "completed"];
+    for (const auto& [key, asked] : told.all()) {
+        const auto course = courses.find(key);
+        if (asked.answer == Answered::ok && course == courses.end())
+            tally.violations.push_back(fmt::format("{} was accepted, and nobody knows it", key));
+        else if (asked.answer == Answered::ok && !course->second.ended)
+            tally.violations.push_back(fmt::format("{} was accepted, and has not ended", key));
+        else if (asked.answer == Answered::fail && course != courses.end())
+            tally.violations.push_back(fmt::format("{} was refused, and has begun", key));
+    }
+}
+
+}  // namespace saga::cli

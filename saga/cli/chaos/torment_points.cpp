@@ -1,0 +1,181 @@
+// Deaths, pauses and I/O errors at named places of the services' code.
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "saga/cli/chaos/torment.hpp"
+#include "saga/cli/words.hpp"
+
+namespace saga::cli {
+namespace {
+
+namespace files = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto kReached = 4s;  // a place that is on every event's way
+constexpr auto kFirstStart = 15s;
+constexpr int kLast = 12;               // times that a place is passed before it strikes, at most
+constexpr auto kFresh = "migrating";    // only a new database comes there
+constexpr auto kOlder = "catching_up";  // only a database that is older than the stream
+// Passed once, if at all.
+constexpr std::array<std::string_view, 8> kRare{"letter",   "rewinding",     "starting", "pruning",
+                                                "stopping", "checkpointing", "timer",    kOlder};
+constexpr std::string_view kFails = "commit";  // the place where an I/O error can be asked for
+
+std::vector<std::string> lines(const std::string& text) {
+    std::vector<std::string> found;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) found.push_back(line);
+    return found;
+}
+
+/// Of libfaketime; empty where it is not installed.
+files::path find_clock_library() {
+    std::error_code none;
+    for (const char* folder : {"/usr/lib", "/usr/local/lib", "/usr/lib64"})
+        for (const auto& each : files::directory_iterator(folder, none))
+            for (const files::path& path :
+                 {each.path() / "faketime/libfaketimeMT.so.1", each.path() / "libfaketimeMT.so.1"})
+                if (files::exists(path, none)) return path;
+    return {};
+}
+
+}  // namespace
+
+files::path Torment::clock_library() {
+    static const files::path path = find_clock_library();
+    return path;
+}
+
+/// Says loudly what will not be done.
+void Torment::look_what_is_possible() {
+    const auto skip = [&](const std::string& kind, const std::string& why) {
+        if (!wanted(kind)) return;
+        tally_.skipped[kind] = why;
+        say_(fmt::format("SKIPPED {}: {}", kind, why));
+    };
+    if (clock_library().empty()) skip("clock", "libfaketime is not installed");
+    // Mounts of our own, which go with us.
+    if (wanted("disk-full") && (::unshare(CLONE_NEWNS) != 0 ||
+                                ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0))
+        skip("disk-full", fmt::format("a small disk needs root ({})", std::strerror(errno)));
+    bool any = false;
+    for (Member* member : stage_.services()) {
+        Launch launch = program_launch(member->program, stage_.url(), member->data);
+        launch.args = {"--contract"};
+        member->contract = stage_.run(member->name() + ".contract", launch, S(10)).said;
+        launch.args = {"--failpoints"};
+        const Outcome outcome = stage_.run(member->name() + ".failpoints", launch, S(10));
+        if (outcome.ok()) member->failpoints = lines(outcome.said);
+        any = any || !member->failpoints.empty();
+    }
+    if (!any) skip("failpoints", "the services are built without them (-Dfailpoints=true)");
+}
+
+void Torment::open() {
+    std::map<std::string, std::string> armed;
+    std::vector<Point> fresh{{kFresh, "kill"}, {kFresh, "pause"}};
+    const auto services = stage_.services();
+    if (wanted("failpoints"))
+        for (std::size_t i = 0; i < std::min(fresh.size(), services.size()); ++i)
+            armed[services[i]->name()] =
+                fmt::format("SAGA_FAILPOINT={}:1:{}", fresh[i].name, fresh[i].way);
+    stage_.open(armed);
+    for (std::size_t i = 0; i < std::min(armed.size(), fresh.size()); ++i)
+        if (!seen(*services[i], fresh[i], kFirstStart)) tally_.missed.insert(kFresh);
+    for (Member& member : stage_.members())
+        if (!stage_.await_ready(member, S(60)))
+            throw Stop(kError, fmt::format("{} does not become ready: look at {}", member.name(),
+                                           (stage_.logs() / (member.name() + ".log")).string()));
+}
+
+std::vector<Torment::Point> Torment::points() {
+    std::set<std::string> names;
+    for (const Member* member : stage_.services())
+        names.insert(member->failpoints.begin(), member->failpoints.end());
+    std::vector<Point> found;
+    for (const std::string& name : names) {
+        if (name == kFresh) continue;
+        found.push_back({name, "kill"});
+        found.push_back({name, "pause"});
+        if (name == kFails) found.push_back({name, "eio"});
+    }
+    return found;
+}
+
+void Torment::failpoint(const Point& point) {
+    auto services = stage_.services();
+    std::erase_if(services, [&](const Member* member) {
+        return std::find(member->failpoints.begin(), member->failpoints.end(), point.name) ==
+               member->failpoints.end();
+    });
+    std::shuffle(services.begin(), services.end(), chance_);
+    for (Member* member : services)
+        if (reached(*member, point)) return;
+    say_(fmt::format("failpoint {} is not reached", point.name));
+    tally_.missed.insert(fmt::format("{}:{}", point.name, point.way));
+}
+
+/// Starts the service anew with the place armed, and waits until it is reached.
+bool Torment::reached(Member& member, const Point& point) {
+    const bool once = std::find(kRare.begin(), kRare.end(), point.name) != kRare.end();
+    const auto arm = [&] {
+        member.said.clear();
+        member.may_abort = point.way == "eio";
+        stage_.env(member, "SAGA_FAILPOINT",
+                   fmt::format("{}:{}:{}", point.name, once ? 1 : draw(1, kLast), point.way));
+    };
+    if (point.name == kOlder) {
+        if (!turn_back(member, S(1), arm)) return false;
+    } else {
+        arm();
+        stage_.supervisor().strike(member.number);
+        ++tally_.kills;
+        provoke(member, point.name);
+    }
+    const bool hit = seen(member, point, kReached);
+    stage_.env(member, "SAGA_FAILPOINT", "");
+    if (stage_.supervisor().gone(member.number)) stage_.start(member);
+    if (point.name == kOlder) stage_.await_ready(member, S(30));
+    stage_.pass(100ms);
+    member.may_abort = false;
+    return hit;
+}
+
+/// Brings about what does not come by itself.
+void Torment::provoke(Member& member, const std::string& point) {
+    if (point == "stopping" || point == "checkpointing") {
+        if (stage_.await_ready(member, S(10))) stage_.supervisor().stop(member.number);
+    } else if (point == "letter") {
+        stage_.await_ready(member, S(10));
+        for (int i = 0; i < 8 && member.said.find("failpoint ") == std::string::npos; ++i) {
+            attack_.junk();
+            stage_.pass(100ms);
+        }
+    } else if (point == "rewinding") {
+        if (!stage_.await_ready(member, S(10))) return;
+        stage_.with_broker_down([](const files::path& store) { files::remove_all(store); });
+        ++tally_.kills;
+    }
+}
+
+bool Torment::seen(Member& member, const Point& point, Duration limit) {
+    const std::string word = fmt::format("failpoint {} {}", point.name, point.way);
+    if (!stage_.until(limit, [&] { return member.said.find(word) != std::string::npos; }))
+        return false;
+    tally_.failpoints[point.name].insert(point.way);
+    ++tally_.faults["failpoints"];
+    if (point.way == "kill") ++tally_.kills;
+    if (point.way == "pause") {
+        stage_.pass(draw(100ms, 3'000ms));
+        stage_.supervisor().signal(member.number, SIGCONT);
+    }
+    say_(fmt::format("failpoint {} {} of {}", point.name, point.way, member.name()));
+    return true;
+}
+
+}  // namespace saga::cli
