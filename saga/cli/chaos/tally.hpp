@@ -19,6 +19,7 @@ struct Tally {
     std::set<std::string> missed;                             ///< failpoints that nothing reached
     std::map<std::string, std::size_t> sagas;                 ///< by their end
     std::map<std::string, std::size_t> requests;              ///< of clients, by answer
+    std::set<std::string> restored;  ///< services that got an older database
     std::vector<std::string> violations;
     std::chrono::steady_clock::time_point begun = std::chrono::steady_clock::now();
 

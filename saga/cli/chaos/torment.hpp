@@ -76,6 +76,7 @@ class Torment {
         std::string name, way;
     };
     std::vector<Point> points();
+    std::vector<Member*> having(const std::string& point);
     void failpoint(const Point& point);
     bool reached(Member& member, const Point& point);
     void provoke(Member& member, const std::string& point);

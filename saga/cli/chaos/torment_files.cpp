@@ -120,6 +120,7 @@ bool Torment::turn_back(Member& member, Duration time, const std::function<void(
         files::remove_all(member.data);
         files::rename(backup, member.data);
         before_start();
+        tally_.restored.insert(member.name());
     }
     stage_.start(member);
     return sent;

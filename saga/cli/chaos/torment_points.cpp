@@ -77,20 +77,34 @@ void Torment::look_what_is_possible() {
 }
 
 void Torment::open() {
+    const std::array ways{"kill", "pause"};
     std::map<std::string, std::string> armed;
-    std::vector<Point> fresh{{kFresh, "kill"}, {kFresh, "pause"}};
-    const auto services = stage_.services();
+    std::vector<std::pair<Member*, Point>> first;
     if (wanted("failpoints"))
-        for (std::size_t i = 0; i < std::min(fresh.size(), services.size()); ++i)
-            armed[services[i]->name()] =
-                fmt::format("SAGA_FAILPOINT={}:1:{}", fresh[i].name, fresh[i].way);
+        for (Member* member : having(kFresh)) {
+            if (first.size() == ways.size()) break;
+            first.emplace_back(member, Point{kFresh, ways.at(first.size())});
+            armed[member->name()] =
+                fmt::format("SAGA_FAILPOINT={}:1:{}", kFresh, first.back().second.way);
+        }
     stage_.open(armed);
-    for (std::size_t i = 0; i < std::min(armed.size(), fresh.size()); ++i)
-        if (!seen(*services[i], fresh[i], kFirstStart)) tally_.missed.insert(kFresh);
+    for (const auto& [member, point] : first)
+        if (!seen(*member, point, kFirstStart))
+            tally_.missed.insert(fmt::format("{}:{}", point.name, point.way));
     for (Member& member : stage_.members())
         if (!stage_.await_ready(member, S(60)))
             throw Stop(kError, fmt::format("{} does not become ready: look at {}", member.name(),
                                            (stage_.logs() / (member.name() + ".log")).string()));
+}
+
+/// The services that have this place.
+std::vector<Member*> Torment::having(const std::string& point) {
+    auto services = stage_.services();
+    std::erase_if(services, [&](const Member* member) {
+        return std::find(member->failpoints.begin(), member->failpoints.end(), point) ==
+               member->failpoints.end();
+    });
+    return services;
 }
 
 std::vector<Torment::Point> Torment::points() {
@@ -108,11 +122,7 @@ std::vector<Torment::Point> Torment::points() {
 }
 
 void Torment::failpoint(const Point& point) {
-    auto services = stage_.services();
-    std::erase_if(services, [&](const Member* member) {
-        return std::find(member->failpoints.begin(), member->failpoints.end(), point.name) ==
-               member->failpoints.end();
-    });
+    auto services = having(point.name);
     std::shuffle(services.begin(), services.end(), chance_);
     for (Member* member : services)
         if (reached(*member, point)) return;
