@@ -90,7 +90,7 @@ bus::Steady Node::turn() {
     try {
         bus_.poll(*this, now_);
         if (!denied_.empty()) throw Error(denied_);
-        if (link_.refusal()) throw Error(*link_.refusal());
+        if (link_.refusal()) refuse(*link_.refusal());
         if (now_ >= full_until_ && make_room()) {
             link_.tick(now_, timeline_.now());
             listen();
@@ -115,6 +115,13 @@ bus::Steady Node::turn() {
     bus_.flush();
     if (!relay_.idle()) SAGA_FAILPOINT(sent);
     return expected_ = std::clamp(next_turn(), now_, now_ + kBeat);
+}
+
+/// A start that comes to nothing leaves the name to the database that had it.
+void Node::refuse(const std::string& why) {
+    if (!link_.began()) ownership_.give_back();
+    bus_.flush();
+    throw Error(why);
 }
 
 /// Only the owner of the name acts; while the broker is away it works on with what it has: nobody
@@ -289,18 +296,6 @@ void Node::listen() {
     if (listening_ || draining_ || !owner) return;
     listening_ = true;
     bus_.listen(desk_.subjects());
-}
-
-/// Tells the landscape what this build reads and publishes: on each connection, for the broker may
-/// have lost it.
-void Node::introduce() {
-    if (introduced_ || options_.contract.empty() || !link_.reading()) return;
-    introduced_ = true;
-    bus_.put(std::string(core::kContracts), options_.name, options_.contract, std::nullopt,
-             [this](const bus::Result<std::uint64_t>& result) {
-                 const auto* problem = std::get_if<bus::Problem>(&result);
-                 introduced_ = problem == nullptr || problem->trouble == bus::Trouble::refused;
-             });
 }
 
 /// Also while there is other work: a service that never rests must not grow for ever.

@@ -74,6 +74,7 @@ class Node final : public bus::Listener {
     void listen();
     void prune();
     bool make_room();
+    [[noreturn]] void refuse(const std::string& why);
     void disk_full(const store::DiskFull& full);
     bus::Steady next_turn() const;
     bus::Steady steady_of(Time due) const;

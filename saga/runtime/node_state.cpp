@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "saga/core/subject.hpp"
 #include "saga/runtime/node.hpp"
 
 namespace saga::runtime {
@@ -14,6 +15,18 @@ std::uintmax_t size_of(const std::string& path) {
 }
 
 }  // namespace
+
+/// Tells the landscape what this build reads and publishes: on each connection, for the broker may
+/// have lost it.
+void Node::introduce() {
+    if (introduced_ || options_.contract.empty() || !link_.reading()) return;
+    introduced_ = true;
+    bus_.put(std::string(core::kContracts), options_.name, options_.contract, std::nullopt,
+             [this](const bus::Result<std::uint64_t>& result) {
+                 const auto* problem = std::get_if<bus::Problem>(&result);
+                 introduced_ = problem == nullptr || problem->trouble == bus::Trouble::refused;
+             });
+}
 
 std::string Node::trouble() const {
     if (draining_) return "the service is stopping";

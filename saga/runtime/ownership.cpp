@@ -88,6 +88,7 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
             self_.name, owner.where);
         return;
     }
+    if (owner.db_id != self_.db_id) taken_from_ = owner.db_id;
     if (owner.instance.empty())
         return claim(entry->revision, std::max(owner.epoch, self_.epoch) + 1);
     ask_the_owner(*entry, owner.instance);
@@ -150,6 +151,11 @@ std::optional<std::pair<bus::StoreTime, bus::Steady>> Ownership::take_time() {
 void Ownership::release() {
     if (!since_ || refusal_) return;
     bus_.put(kBucket, self_.name, record("", self_.epoch), revision_, [](const auto&) {});
+}
+
+void Ownership::give_back() {
+    if (!taken_from_.empty()) self_.db_id = taken_from_;
+    release();
 }
 
 std::string Ownership::record(const std::string& instance, std::int64_t epoch) const {

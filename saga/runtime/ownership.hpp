@@ -44,6 +44,8 @@ class Ownership {
 
     /// A clean stop: the next instance need not ask for us.
     void release();
+    /// As release(); a name that was taken over from another database is that one's again.
+    void give_back();
 
   private:
     void found(const std::optional<bus::Entry>& entry);
@@ -51,6 +53,7 @@ class Ownership {
     void claim(std::uint64_t revision, std::int64_t epoch);
     void failed(const bus::Problem& problem);
     std::string record(const std::string& instance, std::int64_t epoch) const;
+    std::string taken_from_;  // the id of another database; empty: of none
 
     bus::Bus& bus_;
     Self self_;
