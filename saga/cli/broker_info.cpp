@@ -77,7 +77,7 @@ bool holds(const std::filesystem::path& process, const std::string& socket) {
 
 std::optional<BrokerInfo> parse_info(std::string_view line) {
     if (!line.starts_with("INFO ")) return std::nullopt;
-    const auto json = nlohmann::json::parse(line.substr(5), nullptr, false);
+    const auto json = read_json(line.substr(5));
     if (!json.is_object()) return std::nullopt;
     return BrokerInfo{.version = field<std::string>(json, "version", ""),
                       .name = field<std::string>(json, "server_name", ""),

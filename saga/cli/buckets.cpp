@@ -1,5 +1,7 @@
 #include "saga/cli/buckets.hpp"
 
+#include <algorithm>
+
 #include "saga/bus/jetstream.hpp"
 
 namespace saga::cli {
@@ -60,6 +62,23 @@ void Bucket::remove(const std::string& key) const {
     } catch (const bus::NoAnswer& none) {
         throw Stop(kUnreachable, none.what());
     }
+}
+
+std::size_t json_depth(std::string_view text) {
+    std::size_t depth = 0, deepest = 0;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted && c == '\\')
+            ++i;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && (c == '[' || c == '{'))
+            deepest = std::max(deepest, ++depth);
+        else if (!quoted && (c == ']' || c == '}') && depth > 0)
+            --depth;
+    }
+    return deepest;
 }
 
 nlohmann::json list(const nlohmann::json& object, const char* key) {

@@ -4,10 +4,15 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "saga/cli/command.hpp"
 
 namespace saga::cli {
+
+inline constexpr std::size_t kDeepestJson = 100;  ///< Values in each other; ours have five.
+/// How deep a text's arrays and objects stand in each other.
+std::size_t json_depth(std::string_view text);
 
 class Bucket {
   public:
@@ -31,6 +36,14 @@ class Bucket {
     std::string name_;
     std::chrono::milliseconds timeout_;
 };
+
+/// What others wrote, parsed; discarded (is_discarded()) where it is no JSON, and where a value
+/// stands deeper than kDeepestJson in others: nlohmann's copies and dumps call themselves for each.
+template <class Json = nlohmann::json>
+Json read_json(std::string_view text) {
+    if (json_depth(text) > kDeepestJson) return Json(nlohmann::json::value_t::discarded);
+    return Json::parse(text, nullptr, false);
+}
 
 /// A value of the type at this key; `otherwise` where there is none, or one of another type. What
 /// others wrote is read with it: nlohmann's own value() throws at a wrong type.

@@ -31,7 +31,7 @@ std::string to_json(const DevStatus& status) {
 }
 
 std::optional<DevStatus> read_dev_status(const std::string& text) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = read_json(text);
     if (!json.is_object() || !json.contains("programs")) return std::nullopt;
     DevStatus status{.process = field(json, "process", std::int64_t{0}),
                      .data = field<std::string>(json, "data", ""),

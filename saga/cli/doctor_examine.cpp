@@ -62,7 +62,7 @@ std::vector<Ping> pings(bus::NatsClient& client, std::chrono::milliseconds timeo
     std::vector<Ping> found;
     for (const std::string& text :
          client.request_many("$SRV.PING", "", std::min(kPings, timeout))) {
-        const json answer = json::parse(text, nullptr, false);
+        const json answer = read_json(text);
         Ping ping{field<std::string>(answer, "name", ""), field<std::string>(answer, "id", "")};
         if (!ping.name.empty()) found.push_back(std::move(ping));
     }
@@ -102,7 +102,7 @@ void look(Examination& seen, bus::NatsClient& client, std::chrono::milliseconds 
     for (const std::string& name : known_services(client, known, timeout)) {
         ServiceSeen& one = seen.services.emplace_back(service(participants, name));
         one.meant = std::find(meant.begin(), meant.end(), name) != meant.end();
-        const json owner = json::parse(owners.get(name).value_or("{}"), nullptr, false);
+        const json owner = read_json(owners.get(name).value_or("{}"));
         one.owner = field<std::string>(owner, "instance", "");
         one.owner_where = field<std::string>(owner, "where", "");
     }

@@ -59,7 +59,7 @@ const Emitted* StepContract::success() const {
 }
 
 void Landscape::add(const std::string& service, const std::string& contract) {
-    const json read = json::parse(contract, nullptr, false);
+    const json read = read_json(contract);
     if (!read.is_object() || field(read, "format", 0) != kFormat) {
         unreadable_.push_back(service);
         return;
@@ -92,7 +92,7 @@ bool is_service(std::string_view name) {
 std::vector<std::string> meant_to_run(bus::NatsClient& client, std::chrono::milliseconds timeout) {
     const auto value = Bucket(client, core::kConfig, timeout).get(kMeantKey);
     if (!value) return {};
-    std::vector<std::string> names = words(list(json::parse(*value, nullptr, false), "services"));
+    std::vector<std::string> names = words(list(read_json(*value), "services"));
     std::erase_if(names, [](const std::string& name) { return !is_service(name); });
     return names;
 }

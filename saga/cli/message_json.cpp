@@ -73,6 +73,10 @@ ordered_json operator_acted(Bytes payload) {
 }
 
 ordered_json payload_json(std::string_view type, Bytes payload, const Schemas& schemas, int depth) {
+    if (reinterpret_cast<std::uintptr_t>(payload.data()) % 8 != 0) {  // its writer aligns nothing
+        const std::vector<std::byte> aligned(payload.begin(), payload.end());
+        return payload_json(type, aligned, schemas, depth);
+    }
     if (type == "saga.wire.OperatorActed") return operator_acted(payload);
     if (type == "saga.wire.DeadLetter" && depth < kNested)
         return dead_letter(payload, schemas, depth);

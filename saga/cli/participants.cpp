@@ -28,7 +28,7 @@ Letter letter_of(const std::string& service, const nlohmann::json& row) {
 
 nlohmann::ordered_json read_answer(const std::string& service, std::string_view verb,
                                    std::string_view text) {
-    auto json = nlohmann::ordered_json::parse(text, nullptr, false);
+    auto json = read_json<nlohmann::ordered_json>(text);
     if (json.is_discarded())
         throw Stop(kError, fmt::format("{} answers {} with what is no JSON", service, verb));
     if (!json.is_object() || !json.contains("refused")) return json;
@@ -90,9 +90,12 @@ std::optional<std::vector<Letter>> Participants::letters(const std::string& serv
     while (true) {  // page after page
         const auto answer = ask(service, "dead", body);
         if (!answer) return std::nullopt;
+        const std::size_t before = letters.size();
         for (const nlohmann::json row : *answer)
             if (row.is_object()) letters.push_back(letter_of(service, row));
-        if (answer->size() < core::kMaxListed) return letters;
+        // A page that is not full is the last; what ends where the one before it did leads nowhere.
+        if (answer->size() < core::kMaxListed || letters.size() == before) return letters;
+        if (body.value("after", "") == letters.back().id) return letters;
         body["after"] = letters.back().id;
     }
 }

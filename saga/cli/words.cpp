@@ -17,6 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kLongest = 100 * 365 * 24h;  // of a duration: 64 bits count 292 years of ns
+
 /// The unit that `text` begins with, taken off.
 std::optional<std::chrono::milliseconds> take_unit(std::string_view& text) {
     constexpr std::array<std::pair<std::string_view, std::chrono::milliseconds>, 5> kUnits{
@@ -57,6 +59,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
         const auto unit = text.empty() ? std::optional(1'000ms) : take_unit(text);
         if (!unit) return std::nullopt;
         sum += std::chrono::milliseconds(std::llround(number * static_cast<double>(unit->count())));
+        if (sum > kLongest) return std::nullopt;
     }
     return sum;
 }

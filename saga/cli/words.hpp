@@ -12,7 +12,8 @@
 
 namespace saga::cli {
 
-/// "500ms", "5s", "2m", "1h30m", "7d"; a bare number is seconds. Empty when it is none of these.
+/// "500ms", "5s", "2m", "1h30m", "7d"; a bare number is seconds. Empty when it is none of these,
+/// or more than 100 years.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// An option that takes such a duration.
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,

@@ -154,10 +154,13 @@ std::string refused(std::string_view code, std::string_view why) {
 }
 
 std::optional<Operated> read_operation(Bytes payload) {
-    const auto* data = reinterpret_cast<const std::uint8_t*>(payload.data());
-    flatbuffers::Verifier verifier(data, payload.size(), detail::kMaxTableDepth,
+    const std::vector<std::byte> aligned(payload.begin(), payload.end());
+    const auto* data = reinterpret_cast<const std::uint8_t*>(aligned.data());
+    flatbuffers::Verifier verifier(data, aligned.size(), detail::kMaxTableDepth,
                                    detail::kMaxTables);
-    if (!verifier.VerifyBuffer<wire::OperatorActed>(nullptr)) return std::nullopt;
+    if (aligned.size() < sizeof(flatbuffers::uoffset_t) ||
+        !verifier.VerifyBuffer<wire::OperatorActed>(nullptr))
+        return std::nullopt;
     const auto& table = *flatbuffers::GetRoot<wire::OperatorActed>(data);
     const auto operation = operation_of(table.action()->string_view());
     Operated word{.what = table.what()->str(),

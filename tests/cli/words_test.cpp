@@ -17,7 +17,9 @@ TEST_CASE("words: durations are read as people write them") {
     CHECK(parse_duration("7d") == 7 * 24h);
     CHECK(parse_duration("1.5s") == 1500ms);
     CHECK(parse_duration("10") == 10s);
-    for (const char* none : {"", "s", "-1s", "5x", "1h 30m", "nan", "inf", "1e99s", "5sm"})
+    CHECK(parse_duration("36500d") == 36500 * 24h);
+    for (const char* none : {"", "s", "-1s", "5x", "1h 30m", "nan", "inf", "1e99s", "5sm", "36501d",
+                             "20000d20000d", "1000000000d1000000000d"})
         CHECK_MESSAGE(!parse_duration(none), none);
 }
 
