@@ -39,7 +39,7 @@ class World {
         : service_(std::move(given)),
           store_({.path = ":memory:", .vfs = {}}, service_.contract().tables),
           worker_(service_.contract(), store_, key_, chance_, outgoing_, {}),
-          desk_(service_.contract(), store_, bus_, {"order", "one", "1", "here", kBegin},
+          desk_(service_.contract(), store_, bus_, backups_, {"order", "one", "1", "here", kBegin},
                 [] { return "{}"; }) {}
 
     void deliver(std::string subject, std::vector<std::byte> body) {
@@ -104,6 +104,9 @@ class World {
     store::Store store_;
     runtime::Worker worker_;
     SilentBus bus_;
+    runtime::SystemClock clock_;
+    runtime::Timeline timeline_{clock_};
+    runtime::Backups backups_{store_.db(), timeline_, {}};  // without a folder: it makes none
     runtime::Desk desk_;
     Inbound in_;
     Time now_ = kBegin;
