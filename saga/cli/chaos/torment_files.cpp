@@ -14,7 +14,7 @@ namespace files = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto kCopy = files::copy_options::recursive | files::copy_options::overwrite_existing;
-constexpr std::uintmax_t kRoom = 1 << 20;  // bytes that a small disk has beside what is in use
+constexpr std::uintmax_t kRoom = 80 << 20;  // bytes beside what is in use: a whole write-ahead log
 
 std::uintmax_t bytes_in(const files::path& folder) {
     std::uintmax_t bytes = 0;
