@@ -25,7 +25,7 @@ std::uintmax_t bytes_in(const files::path& folder) {
 
 /// Takes all the room that is left.
 void fill(const files::path& file) {
-    std::ofstream out(file, std::ios::binary);
+    std::ofstream out(file, std::ios::binary | std::ios::app);
     const std::string block(4096, '\1');
     while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
     }
@@ -52,8 +52,8 @@ void Torment::disk_full() {
     stage_.start(member);
     stage_.await_ready(member, S(15));
     member.said.clear();
-    fill(ballast);
     const bool full = stage_.until(S(8), [&] {
+        fill(ballast);  // also what the service gives up meanwhile
         const auto state = stage_.state(member);
         return state && state->trouble.find("full") != std::string::npos;
     });
