@@ -79,7 +79,8 @@ void import(Bytes input) {
 
 void config(Bytes input) {
     try {
-        for (const cli::Program& each : cli::parse_config(Input(input).text(), "shop.ini")) {
+        const cli::Config config = cli::parse_config(Input(input).text(), "shop.ini");
+        for (const cli::Program& each : config.programs) {
             must(cli::is_service(each.name), "a section's name is none");
             must(!each.command.empty(), "a program without a command");
             for (const auto& [name, value] : each.env) must(!name.empty(), "a nameless variable");
