@@ -16,7 +16,6 @@
 #include "saga/core/limits.hpp"
 #include "saga/store/failpoint.hpp"
 #include "saga/store/statement.hpp"
-#include "saga/store/wal.hpp"
 
 namespace saga::store {
 namespace {
@@ -101,7 +100,6 @@ Database::Database(const Options& options) : path_(options.path), end_(options.e
     const bool memory = path_ == ":memory:";
     if (!memory && options.vfs.empty()) lock_.emplace(path_);
     try {
-        if (!memory) inspect_wal(path_, options.vfs);
         db_ = std::make_unique<SQLite::Database>(
             path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0, options.vfs);
         sqlite3_extended_result_codes(handle(), 1);

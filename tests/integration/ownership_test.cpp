@@ -132,6 +132,7 @@ TEST_CASE("ownership: an instance that finds a claim of another stops") {
         const std::string body = nlohmann::json{
             {"instance", "somebody"},
             {"database", "x"},
+            {"epoch", 99},
             {"where", "elsewhere"}}.dump();
         bus::NatsClient(address_of(l.broker), "a stranger")
             .request_text("$KV.SAGA_OWNERS.granter", body, 5s);
