@@ -213,30 +213,6 @@ void Node::confirm_head() {
     });
 }
 
-/// Somebody asks how far we are. What no filter takes is passed over when the broker says so, by a
-/// heartbeat, and written now and then: who is idle and asked looks, and writes, at once.
-void Node::look_for_head() {
-    next_move_ = now_;
-    if (looking_ || draining_ || !link_.reading() || !reader_.at_head()) return;
-    looking_ = true;
-    bus_.stream_info([this](const bus::Result<bus::StreamInfo>& result) {
-        looking_ = false;
-        const auto* stream = std::get_if<bus::StreamInfo>(&result);
-        if (stream == nullptr || stream->state.last_seq <= reader_.read_to()) return;
-        looking_ = true;
-        const std::uint64_t last = stream->state.last_seq;
-        bus_.consumer_state(reader_.consumer(), [this, last](const auto& answer) {
-            looking_ = false;
-            const auto* state = std::get_if<bus::ConsumerState>(&answer);
-            const bool head = state != nullptr && state->pending == 0 &&
-                              state->delivered == reader_.delivered() && reader_.at_head();
-            if (!head) return;
-            reader_.on_heartbeat(state->delivered, last, now_);
-            next_move_ = now_;
-        });
-    });
-}
-
 void Node::look_ahead() {
     next_retry_ = store_.parked.next_due();
     next_timer_ = store_.timers.next_due();
@@ -383,7 +359,6 @@ void Node::refused(bus::Channel channel, const bus::Problem& problem) {
     relay_.on_refused(channel, problem, now_);
 }
 void Node::requested(bus::Request request) {
-    if (request.subject.ends_with(".state")) look_for_head();
     desk_.take(std::move(request), in_, trouble());
 }
 

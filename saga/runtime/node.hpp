@@ -68,7 +68,6 @@ class Node final : public bus::Listener {
     void work();
     void try_disk();
     void confirm_head();
-    void look_for_head();
     void start_calls();
     void introduce();
     void listen();
@@ -101,7 +100,7 @@ class Node final : public bus::Listener {
     Pruner pruner_;
 
     bus::Steady now_{}, expected_ = bus::Steady::max();  // when the next turn is due
-    bool draining_ = false, more_ = false, probing_ = false, looking_ = false, introduced_ = false,
+    bool draining_ = false, more_ = false, probing_ = false, introduced_ = false,
          listening_ = false;
     std::optional<Time> next_retry_, next_timer_, next_call_;
     std::set<std::int64_t> running_;  // calls that are being made

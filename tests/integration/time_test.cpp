@@ -1,7 +1,6 @@
 // Deadlines over restarts, reactions of a new release, calls that are silent or interrupted.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/integration/stage.hpp"
@@ -191,22 +190,5 @@ TEST_CASE("time: a deadline that races what it waits for fires before it, or nev
         CHECK(overdue(l) == fired);  // none of them after what it waited for
         CHECK(timers(l) == 0);
         MESSAGE(fired << " of 20 deadlines came first");
-    });
-}
-
-TEST_CASE("time: who is asked how far it is looks there, and waits for no heartbeat") {
-    on_each_landscape([](Landscape& l) {
-        constexpr int kRounds = 6;
-        const auto begun = std::chrono::steady_clock::now();
-        for (int round = 0; round < kRounds; ++round) {
-            const std::string noise = "of no concern";
-            const std::uint64_t last =
-                inject(l.broker, "saga.stranger.done.Noise.p00", std::as_bytes(std::span(noise)));
-            REQUIRE(eventually([&] {
-                const auto state = request(l.broker, l.all(), "saga-ctl.granter.state", "");
-                return nlohmann::json::parse(state)["cursor"].get<std::uint64_t>() >= last;
-            }));
-        }
-        CHECK(std::chrono::steady_clock::now() - begun < kRounds * core::kHeartbeat / 2);
     });
 }
