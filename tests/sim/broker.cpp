@@ -153,11 +153,12 @@ void Broker::purge_below(std::uint64_t seq) {
     stream->messages.erase(stream->messages.begin(), stream->messages.lower_bound(seq));
     const bool empty = stream->messages.empty();
     stream->first_seq = empty ? stream->last_seq + 1 : stream->messages.begin()->first;
-    for (const auto& [name, consumer] : consumers_) {
-        consumer->next = std::max(consumer->next, stream->first_seq);
-        consumer->pending = static_cast<std::uint64_t>(
-            std::count_if(stream->messages.lower_bound(consumer->next), stream->messages.end(),
-                          [&](const auto& each) { return wants(*consumer, each.second.subject); }));
+    for (const auto& each : consumers_) {
+        Consumer& consumer = *each.second;
+        consumer.next = std::max(consumer.next, stream->first_seq);
+        consumer.pending = static_cast<std::uint64_t>(std::count_if(
+            stream->messages.lower_bound(consumer.next), stream->messages.end(),
+            [&](const auto& message) { return wants(consumer, message.second.subject); }));
     }
 }
 

@@ -15,11 +15,11 @@ std::size_t File::read(std::size_t at, std::span<std::byte> to) const {
 }
 
 void File::write(std::size_t at, std::span<const std::byte> bytes) {
-    apply(now_, unsynced_.emplace_back(false, at, std::vector(bytes.begin(), bytes.end())));
+    apply(now_, unsynced_.emplace_back(Change{false, at, {bytes.begin(), bytes.end()}}));
 }
 
 void File::truncate(std::size_t size) {
-    apply(now_, unsynced_.emplace_back(true, size, std::vector<std::byte>{}));
+    apply(now_, unsynced_.emplace_back(Change{true, size, {}}));
 }
 
 void File::sync() {

@@ -39,7 +39,8 @@ struct Machine::Process {
           bus(machine.schedule_, machine.broker_, machine.net_, life, [&] { machine.wake(); }),
           caller(machine.schedule_, machine.bank_, life, [&] { machine.wake(); }) {
         life.on_death([this, &machine] {
-            ++(store.db().in_transaction() ? machine.seen_.in_transaction : machine.seen_.in_send);
+            const bool writes = sqlite3_txn_state(store.db().handle(), nullptr) == SQLITE_TXN_WRITE;
+            ++(writes ? machine.seen_.in_transaction : machine.seen_.in_send);
         });
         runtime::bind_key(store, machine.key_, machine.name_ + ".key");
         node.emplace(machine.contract(), store, machine.key_, bus, machine.clock_, machine.chance_,

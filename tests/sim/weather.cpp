@@ -11,6 +11,8 @@ namespace saga::sim {
 
 using namespace std::chrono_literals;
 
+constexpr std::uint64_t kActs = 100;  // within so many writes, syncs and sends a process dies
+
 Weather::Weather(Schedule& schedule, Broker& broker, Bank& bank, Machines& machines,
                  Customer& customer, Chance chance, Outcome& outcome)
     : schedule_(schedule),
@@ -121,9 +123,9 @@ void Weather::befall_machine(Fault fault, Machine& machine) {
         case Fault::power:
             return machine.end(Death::power_cut);
         case Fault::kill_act:
-            return machine.end_after(chance_.below(400), Death::kill);
+            return machine.end_after(chance_.below(kActs), Death::kill);
         case Fault::power_act:
-            return machine.end_after(chance_.below(400), Death::power_cut);
+            return machine.end_after(chance_.below(kActs), Death::power_cut);
         case Fault::pause:
             return machine.pause(chance_.between<Duration>(1s, 2min));
         case Fault::roll:
@@ -290,7 +292,7 @@ void Weather::publish_junk() {
         subject = model.subject;
         if (chance_.happens(0.5)) {  // the beginning of an event
             bytes = model.bytes;
-            bytes.resize(chance_.below(bytes.size()));
+            if (!bytes.empty()) bytes.resize(chance_.below(bytes.size()));
         }
     }
     (void)broker_.publish(subject, {}, bytes);
