@@ -102,7 +102,8 @@ TEST_CASE("schemas: what flatc --conform does not look at is refused") {
              Edit{"id:string (required)", "id:string (deprecated)",
                   "shop.till.Receipt.id: was required, and is gone"},
          }) {
-        CAPTURE(by);
+        const std::string edit(by);
+        CAPTURE(edit);
         const std::string found = broken(what, by);
         CHECK_MESSAGE(found.find(why) != found.npos, found);
     }
@@ -119,7 +120,8 @@ TEST_CASE("schemas: what flatc --conform sees is refused twice") {
              Edit{"Note, Card }", "Card, Note }", "Means.Note is gone"},
              Edit{"notes:[Note]", "notes:[Card]", "has another type"},
          }) {
-        CAPTURE(by);
+        const std::string edit(by);
+        CAPTURE(edit);
         const std::string found = broken(what, by);
         CHECK_MESSAGE(found.find(why) != found.npos, found);
         CHECK_MESSAGE(found.find("flatc: ") != found.npos, found);

@@ -96,7 +96,8 @@ TEST_CASE("golden: what the first release wrote is read as it was meant") {
 
 TEST_CASE("golden: handlers are given what the first release wrote") {
     for (const auto& [name, read] : kTables) {
-        CAPTURE(name);
+        const std::string table(name);
+        CAPTURE(table);
         const auto bytes = content(files::path(SCHEMAS_GOLDEN) / (name + ".bin"));
         const auto payload = payload_of(bytes);
         const std::vector<std::byte> aligned(payload.begin(), payload.end());
