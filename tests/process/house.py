@@ -91,6 +91,10 @@ class House:
         left = strays(self.folder)
         expect(not left, f"processes are left: {left}")
 
+    def plight(self):
+        """After a failure: what its landscapes say of themselves."""
+        return "\n".join(each.plight() for each in self.open if hasattr(each, "plight"))
+
     def kill(self):
         """After a failure: nothing stays, whatever state it is in."""
         for each in reversed(self.open):
@@ -157,6 +161,7 @@ def run_case(case, server, seed, given):
             traceback.print_exc(file=sys.stdout)
         print(f"FAILED {name}: {failure}\n  replay: {sys.argv[0]} --server {server} --seed {seed} "
               f"--case '{case.__name__}'\n  logs and data: {house.folder}", flush=True)
+        print(house.plight(), flush=True)
         house.kill()
         if not isinstance(failure, Exception):
             raise

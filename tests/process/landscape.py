@@ -116,6 +116,19 @@ class Landscape:
             self.stop()
         self.log.close()
 
+    def plight(self):
+        """How its services are, what they gave up on, which sagas have not ended."""
+        said = []
+        for words in (("services",), ("dlq", "ls"), ("outbox",), ("ls", "--status", "stuck"),
+                      ("ls", "--status", "running")):
+            try:
+                result = Command([self.house.program("saga"), *words],
+                                 self.house.environment(NATS_URL=self.url)).end(20)
+                said.append(f"saga {' '.join(words)}\n{result.out[:4000]}{result.err[:500]}")
+            except h.Failure as failure:
+                said.append(str(failure))
+        return "\n".join(said)
+
     def kill(self):
         if self.dev:
             self.dev.kill()
