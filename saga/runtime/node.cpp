@@ -171,7 +171,7 @@ void Node::work() {
     for (const CallResult& result : in_.answers) answered.push_back(result.call);
     Committed done = worker_.round(in_, time);
     answered.resize(answered.size() - in_.answers.size());  // taken from the front
-    for (const std::int64_t call : answered) running_.erase(call);
+    answered_calls(answered);
     disk_.clear();
     more_ = done.more;
     relay_.add(std::move(done.published));
@@ -219,50 +219,6 @@ void Node::look_ahead() {
     next_call_ = store_.calls.next_due();
 }
 
-void Node::start_calls() {
-    const bool may = ownership_.holds(now_) && link_.reading() && !worker_.catching_up() &&
-                     !draining_ && now_ >= full_until_;
-    const Time time = timeline_.now();
-    if (!may || !next_call_ || *next_call_ > time || caller_.room() == 0) return;
-    std::size_t room = caller_.room();
-    for (store::Calls::Row& row : store_.calls.due(time, running_.size() + room)) {
-        if (room == 0) break;
-        if (running_.contains(row.call)) continue;
-        const detail::StepCode* step = core::find_step(contract_, row.step);
-        if (step == nullptr) {  // for an operator
-            running_.insert(row.call);
-            in_.answers.push_back(
-                {.call = row.call, .answer = {}, .why = "this build has no step " + row.step});
-            more_ = true;
-            continue;
-        }
-        const bool alone = worker_.careful_calls() && worker_.died_with(row.call);
-        if (alone && !running_.empty()) break;
-        if (alone) room = 1;
-        if (worker_.careful_calls() && !worker_.count_call(row.call)) {
-            running_.insert(row.call);
-            in_.answers.push_back({.call = row.call,
-                                   .answer = {},
-                                   .why = "the process died each time that this call was made",
-                                   .last = true});
-            more_ = true;
-            continue;
-        }
-        const core::SagaRow saga = store_.sagas.find(row.saga);
-        const bool undo = row.part == core::Part::undo;
-        const EventId key =
-            key_.id(saga.started, {contract_.service, saga.id, row.step, core::Role::call,
-                                   static_cast<std::uint32_t>(row.part), row.run});
-        running_.insert(row.call);
-        --room;
-        caller_.start({.call = row.call,
-                       .code = undo ? &step->undo : &step->code,
-                       .question = std::move(row.question),
-                       .key = key.text(),
-                       .attempt = row.attempts + 1});
-    }
-}
-
 /// Only the owner answers: one that still asks who it is would be answered by itself.
 void Node::listen() {
     const bool owner = link_.state() > LinkState::owning && ownership_.holds(now_);
@@ -290,6 +246,7 @@ bus::Steady Node::next_turn() const {
     const bool calls = next_call_ && running_.empty() && link_.reading() &&
                        ownership_.holds(now_) && !draining_ && !worker_.catching_up();
     if (calls) next = std::min(next, steady_of(*next_call_));
+    for (const auto& [call, since] : counted_) next = std::min(next, since + core::kCallSurvives);
     return next;
 }
 

@@ -1,8 +1,10 @@
 // One instance of a service: everything but its thread.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -69,6 +71,10 @@ class Node final : public bus::Listener {
     void try_disk();
     void confirm_head();
     void start_calls();
+    void start_call(store::Calls::Row row, const detail::StepCode& step);
+    void answer_call(std::int64_t call, std::string why, bool last);
+    void answered_calls(std::span<const std::int64_t> calls);
+    void spare_calls();
     void introduce();
     void listen();
     void prune();
@@ -104,6 +110,9 @@ class Node final : public bus::Listener {
          listening_ = false;
     std::optional<Time> next_retry_, next_timer_, next_call_;
     std::set<std::int64_t> running_;  // calls that are being made
+    std::map<std::int64_t, bus::Steady>
+        counted_;           // those that may yet kill the process; since when
+    bool suspect_ = false;  // the one in counted_ was there at a death
     bus::Steady full_until_{}, next_prune_{}, next_move_{};
     std::string disk_;
     std::string denied_;

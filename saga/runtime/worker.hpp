@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -109,12 +110,13 @@ class Worker {
     /// Whether the outbox explains an event of our own name, or did before it was pruned.
     bool published(const core::Envelope& own, Time now);
 
-    /// After an unclean stop the first calls are counted before they are made, and one that was on
-    /// its way when the process died is made alone: one that kills the process must not do so for
-    /// ever. False: it was on its way at too many deaths.
+    /// After an unclean stop the first calls are counted before they are made, and one that had just
+    /// begun when the process died is made alone: one that kills the process must not do so for
+    /// ever. False: it was on its way at too many deaths. survived(): it has not just begun any more.
     bool careful_calls() const { return careful_calls_ > 0; }
     bool died_with(std::int64_t call);
     bool count_call(std::int64_t call);
+    void survived(std::span<const std::int64_t> calls);
 
     /// A clean stop.
     void stop();
@@ -187,7 +189,7 @@ class Worker {
     void mine(const core::Message& message);
     core::Saga rules(core::SagaState& state);
     core::Saga begin(core::SagaState& state, Origin origin, bool apart = false);
-    bool count(const std::string& item, const std::function<void()>& too_often);
+    bool count(const std::string& item, const std::function<void()>& too_often, int weight = 1);
     void done_with(const std::string& item);
     void reject(const Delivery& delivery, std::string_view why);
 

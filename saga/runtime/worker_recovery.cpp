@@ -129,12 +129,12 @@ void Worker::catch_up_alone(const Delivery& delivery, const std::set<std::string
 }
 
 /// Counts what is about to be on the table, in a transaction of its own; false: the process died of
-/// it too often, and `too_often` was run with it.
-bool Worker::count(const std::string& item, const std::function<void()>& too_often) {
+/// it too often, and `too_often` was run with it. `weight`: of this one, and of each that it may have.
+bool Worker::count(const std::string& item, const std::function<void()>& too_often, int weight) {
     if (counted_.contains(item)) return true;
     bool may = true;
     transaction([&] {
-        may = store_.attempts.add(item) <= core::kMaxCrashes;
+        may = store_.attempts.add(item, weight) <= weight * core::kMaxCrashes;
         if (!may) too_often();
     });
     counted_.insert(item);
@@ -152,12 +152,20 @@ std::string Worker::item_of(std::int64_t call) {
 }
 
 bool Worker::died_with(std::int64_t call) {
-    return store_.attempts.times(item_of(call)) > 0;
+    return store_.attempts.times(item_of(call)) >= core::kEarlyDeath;
 }
 
 bool Worker::count_call(std::int64_t call) {
     --careful_calls_;
-    return count(item_of(call), [] {});
+    return count(
+        item_of(call), [] {}, core::kEarlyDeath);
+}
+
+void Worker::survived(std::span<const std::int64_t> calls) {
+    transaction([&] {
+        for (const std::int64_t call : calls)
+            store_.attempts.add(item_of(call), 1 - core::kEarlyDeath);
+    });
 }
 
 std::string Worker::name_of(const Item& item) const {

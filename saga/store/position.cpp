@@ -93,14 +93,14 @@ void Meta::erase(std::string_view name) {
 
 Attempts::Attempts(const Database& db)
     : add_(db,
-           "INSERT INTO attempts VALUES (?1, 1) ON CONFLICT DO UPDATE SET times = times + 1 "
+           "INSERT INTO attempts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET times = times + ?2 "
            "RETURNING times"),
       times_(db, "SELECT times FROM attempts WHERE item = ?1"),
       erase_(db, "DELETE FROM attempts WHERE item = ?1"),
       clear_(db, "DELETE FROM attempts") {}
 
-int Attempts::add(std::string_view item) {
-    Rows rows = add_.query(item);
+int Attempts::add(std::string_view item, int more) {
+    Rows rows = add_.query(item, more);
     SAGA_ASSERT(rows.next());
     return static_cast<int>(rows.integer(0));
 }

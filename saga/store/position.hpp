@@ -62,8 +62,8 @@ class Meta {
 class Attempts {
   public:
     explicit Attempts(const Database& db);
-    /// Counts one more; how many that makes.
-    int add(std::string_view item);
+    /// Counts one more, or so many; how many that makes.
+    int add(std::string_view item, int more = 1);
     int times(std::string_view item);
     void erase(std::string_view item);
     void clear();
