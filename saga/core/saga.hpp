@@ -94,10 +94,19 @@ struct SagaState {
 
 /// What became of a handler. Whatever is not `success` or `asked` has left no trace.
 struct Attempt {
-    enum class Result : std::uint8_t { success, failure, asked, later, locked, unlike, threw };
+    enum class Result : std::uint8_t {
+        success,
+        failure,
+        asked,
+        later,
+        locked,
+        deadlock,
+        unlike,
+        threw
+    };
     Result result = Result::success;
     std::vector<detail::Emitted> events;  ///< of asked: the question
-    std::string why;                      ///< of later, locked, unlike, threw
+    std::string why;                      ///< of any other than success, failure, asked
 };
 
 enum class Part : std::uint8_t { step = 1, undo = 2 };  ///< Never change: stored.

@@ -20,13 +20,14 @@ bool Saga::blocked() const {
 /// Parks what could not be done, for another attempt or, after the last one, for an operator.
 void Saga::wait(ParkedRow row, const Message* event, const Attempt& attempt) {
     const bool threw = attempt.result == Result::threw;
+    const bool deadlock = attempt.result == Result::deadlock;  // time alone resolves none
     const Ladder ladder = row.what == Waits::undo ? Ladder::undo
-                          : threw                 ? Ladder::event
+                          : threw || deadlock     ? Ladder::event
                                                   : Ladder::later;
-    row.state = attempt.result == Result::later    ? Parking::later
-                : attempt.result == Result::locked ? Parking::locked
-                : attempt.result == Result::unlike ? Parking::unlike
-                                                   : Parking::retry;
+    row.state = attempt.result == Result::later                ? Parking::later
+                : deadlock || attempt.result == Result::locked ? Parking::locked
+                : attempt.result == Result::unlike             ? Parking::unlike
+                                                               : Parking::retry;
     if (++row.attempts >= most_attempts(ladder)) row.state = Parking::dead;
     park(row, row.position == 0 ? event : nullptr, attempt.why);
 }

@@ -69,8 +69,8 @@ EventId Executor::id_of(std::string_view step, core::Role role, std::uint32_t sl
 // ---- handlers -----------------------------------------------------------------------------------
 
 template <class Handler>
-Attempt Executor::guarded(May may, Handler handler) {
-    HandlerPort port(contract_, store_, *state_, origin_.time, may == May::lock);
+Attempt Executor::guarded(Locking locking, Handler handler) {
+    HandlerPort port(contract_, store_, *state_, origin_.time, locking);
     const auto failed = [&](Result result, std::string_view why) {
         if (port.took_locks()) store_.locks.reload();
         return Attempt{result, {}, reason(why)};
@@ -78,6 +78,7 @@ Attempt Executor::guarded(May may, Handler handler) {
     try {
         store::Savepoint savepoint(store_.db());
         Attempt attempt = handler(port);
+        port.require_locks();
         SAGA_FAILPOINT(handling);
         if (!store_.db().in_transaction()) throw store::DiskFull("the disk is full");
         if (attempt.result != Result::success && attempt.result != Result::asked)
@@ -89,7 +90,8 @@ Attempt Executor::guarded(May may, Handler handler) {
     } catch (const store::Broken&) {
         throw;
     } catch (const LockHeld& held) {
-        return failed(Result::locked, held.what());
+        wanted_ = held.wanted();
+        return failed(held.deadlock() ? Result::deadlock : Result::locked, held.what());
     } catch (const std::exception& thrown) {
         return failed(Result::threw, thrown.what());
     } catch (...) {
@@ -97,8 +99,8 @@ Attempt Executor::guarded(May may, Handler handler) {
     }
 }
 
-Attempt Executor::run_code(const detail::Code& code, May may, const Given& given) {
-    return guarded(may, [&](HandlerPort& port) {
+Attempt Executor::run_code(const detail::Code& code, Locking locking, const Given& given) {
+    return guarded(locking, [&](HandlerPort& port) {
         if (code.calls()) return attempt_of(code.ask(View(port), given.events), Result::asked);
         Tx tx(port);
         return attempt_of(code.run(tx, given.events), Result::success);
@@ -112,13 +114,18 @@ Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger
     if (auto recorded =
             on_record(step.code, step.emits, step.name, core::Role::outcome, run, given))
         return *std::move(recorded);
-    return run_code(step.code, May::lock, given);
+    return run_code(step.code, Locking::in_turn, given);
 }
 
 Attempt Executor::react(const detail::ReactionCode& reaction, const core::Message& event) {
     Given given;
     given.add(event.envelope());
-    return run_code(reaction.code, May::lock, given);
+    return run_code(reaction.code, Locking::in_turn, given);
+}
+
+/// Of a saga that has failed it is undone at once, and an undo waits for nothing.
+Locking Executor::locking_of_answer() const {
+    return state_->failed() ? Locking::none : Locking::ahead;
 }
 
 Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row, core::Part part,
@@ -132,7 +139,7 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
                                   forward ? core::Role::outcome : core::Role::undo, row.run, given))
         return *std::move(recorded);
     answer_.assign(answer.begin(), answer.end());
-    return guarded(forward ? May::lock : May::not_lock, [&](HandlerPort& port) {
+    return guarded(forward ? locking_of_answer() : Locking::none, [&](HandlerPort& port) {
         Tx tx(port);
         return attempt_of(code.settle(tx, given.events, answer), Result::success);
     });
@@ -145,13 +152,13 @@ Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
     if (auto recorded =
             on_record(step.undo, step.undone, step.name, core::Role::undo, row.run, given))
         return *std::move(recorded);
-    return run_code(step.undo, May::not_lock, given);
+    return run_code(step.undo, Locking::none, given);
 }
 
 Attempt Executor::fire(const detail::StepCode& step, const core::StepRow& row, std::uint32_t nth) {
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = given_to_follow_up(step, row);
-    return run_code(core::find_deadline(step, nth)->ask, May::not_lock, given);
+    return run_code(core::find_deadline(step, nth)->ask, Locking::none, given);
 }
 
 // ---- on record ----------------------------------------------------------------------------------
@@ -208,8 +215,10 @@ Attempt Executor::as_recorded(const Record& record, const detail::Code& code,
         answer_ = std::move(*answer);
     }
     if (role == core::Role::undo) origin_.time = envelope.time;
-    const bool may_lock = role == core::Role::outcome;
-    return guarded(may_lock ? May::lock : May::not_lock, [&](HandlerPort& port) {
+    const Locking locking = role != core::Role::outcome ? Locking::none
+                            : code.calls()              ? locking_of_answer()
+                                                        : Locking::in_turn;
+    return guarded(locking, [&](HandlerPort& port) {
         Tx tx(port);
         Attempt attempt = attempt_of(
             code.calls() ? code.settle(tx, given.events, answer_) : code.run(tx, given.events),
@@ -257,18 +266,6 @@ Given Executor::given_to(const detail::StepCode& step, const core::Message& trig
     }
     result_ = step.keeps_result() ? given.packed() : std::vector<std::byte>{};
     answer_.clear();
-    return given;
-}
-
-Given Executor::given_to_answer(const detail::StepCode& step, const core::StepRow& row) {
-    Given given;
-    for (auto& half : store_.arrived.halves(state_->row.key, step.name, row.run))
-        given.add(std::move(half.envelope));
-    SAGA_ASSERT(given.events.size() == step.starts_on.size());
-    for (const AnyEvent& event : given.events) origin_.time = std::max(origin_.time, event.time);
-    origin_.hops = given.hops;
-    origin_.trace = given.trace;
-    result_ = step.keeps_result() ? given.packed() : std::vector<std::byte>{};
     return given;
 }
 

@@ -99,10 +99,12 @@ class Executor final : public core::Host {
         std::vector<std::byte> envelope_bytes;
         core::Envelope envelope;
     };
-    enum class May : std::uint8_t { lock, not_lock };
     template <class Handler>
-    core::Attempt guarded(May may, Handler handler);
-    core::Attempt run_code(const detail::Code& code, May may, const Given& given);
+    core::Attempt guarded(Locking locking, Handler handler);
+    core::Attempt run_code(const detail::Code& code, Locking locking, const Given& given);
+    Locking locking_of_answer() const;
+    void wake(const std::vector<std::string>& entities);
+    void wait_in_queue(const core::ParkedRow& row);
 
     std::optional<core::Attempt> on_record(const detail::Code& code,
                                            std::span<const detail::Emits> emits,
@@ -144,6 +146,7 @@ class Executor final : public core::Host {
     Time now_;
     std::vector<std::byte> result_;  ///< what the last handler was given, as an undo would need it
     std::vector<std::byte> answer_;  ///< that the last settle was given: sealed into its event
+    std::vector<std::string> wanted_;  ///< that the last handler could not lock
     std::vector<store::OutboxRow> published_;
 };
 

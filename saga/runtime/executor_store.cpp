@@ -75,6 +75,7 @@ void Executor::park(core::ParkedRow& row, const core::Message* event, std::strin
         store_.parked.insert(state_->row.key, row, event, why, next_at);
     else
         store_.parked.update(row, why, next_at);
+    wait_in_queue(row);
     if (row.state != Parking::dead) return;
     if (event != nullptr)
         return notice(row.step, why, row.attempts, row.blocks(), event, {}, event->bytes(),
@@ -93,6 +94,7 @@ void Executor::park(core::ParkedRow& row, const core::Message* event, std::strin
 
 void Executor::unpark(const core::ParkedRow& row) {
     store_.parked.erase(state_->row.key, row);
+    wake(store_.locks.leave(row.position));
 }
 
 bool Executor::read_any(std::span<const detail::Type> events) {
@@ -159,8 +161,26 @@ void Executor::close_call(const core::StepRow& row, core::Part part) {
 }
 
 void Executor::release_locks() {
-    if (store_.locks.none()) return;
-    if (store_.locks.release(state_->row.key) > 0) store_.parked.wake_locked(now_);
+    if (!store_.locks.none()) wake(store_.locks.release(state_->row.key));
+}
+
+/// Whoever is next looks again, for somebody has let these go or waits for them no more.
+void Executor::wake(const std::vector<std::string>& entities) {
+    for (const std::string& entity : entities)
+        if (const std::int64_t position = store_.locks.next(entity))
+            store_.parked.wake_locked(position, now_);
+}
+
+/// A row that waits for locks stands in their queues, any other in none.
+void Executor::wait_in_queue(const core::ParkedRow& row) {
+    std::vector<std::string> left = store_.locks.leave(row.position);
+    if (row.state == core::Parking::locked) {
+        store_.locks.queue(row.position, state_->row.key, wanted_);
+        std::erase_if(left, [&](const std::string& entity) {
+            return std::find(wanted_.begin(), wanted_.end(), entity) != wanted_.end();
+        });
+    }
+    wake(left);
 }
 
 void Executor::dead_letter(const core::Message& event, std::string_view step,
@@ -193,7 +213,7 @@ void Executor::dead_message(std::string_view subject, Bytes message, std::uint64
     notice({}, why, 0, false, nullptr, subject, message, stream_seq);
 }
 
-// ---- what an undo and a timer are given ---------------------------------------------------------
+// ---- what follows a step is given --------------------------------------------------------------
 
 namespace {
 /// What a step's undo and its timers are given; null: what started the step.
@@ -221,6 +241,18 @@ std::optional<std::string> Executor::foreign(const detail::StepCode& step,
     if (whole) return std::nullopt;
     return fmt::format("the step {} was started by other events than those of this build",
                        step.name);
+}
+
+Given Executor::given_to_answer(const detail::StepCode& step, const core::StepRow& row) {
+    Given given;
+    for (auto& half : store_.arrived.halves(state_->row.key, step.name, row.run))
+        given.add(std::move(half.envelope));
+    SAGA_ASSERT(given.events.size() == step.starts_on.size());
+    for (const AnyEvent& event : given.events) origin_.time = std::max(origin_.time, event.time);
+    origin_.hops = given.hops;
+    origin_.trace = given.trace;
+    result_ = step.keeps_result() ? given.packed() : std::vector<std::byte>{};
+    return given;
 }
 
 /// What the step returned; of one that returns nothing, what started it.

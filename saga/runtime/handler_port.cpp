@@ -18,15 +18,33 @@ void HandlerPort::query(std::string_view sql, std::span<const detail::Value> arg
 void HandlerPort::lock(std::span<const std::string_view> entities) {
     if (locked_) throw std::logic_error("a handler locks once: name all its entities together");
     locked_ = true;
-    if (!may_lock_) return;  // an undo waits for nothing
-    std::vector<std::string_view> sorted(entities.begin(), entities.end());
-    std::sort(sorted.begin(), sorted.end());
-    const std::int64_t own = state_.row.key;
-    for (const std::string_view entity : sorted)
-        if (const std::int64_t other = store_.locks.other_holder(entity, own))
-            throw LockHeld(fmt::format("saga {} holds {}", store_.sagas.find(other).id, entity));
+    if (locking_ == Locking::none) return;
+    std::vector<std::string> wanted(entities.begin(), entities.end());
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+    require_free(wanted);
     took_locks_ = true;
-    for (const std::string_view entity : sorted) store_.locks.take(entity, own);
+    for (const std::string& entity : wanted) store_.locks.take(entity, state_.row.key);
+}
+
+/// Throws LockHeld, unless nobody is before this saga.
+void HandlerPort::require_free(const std::vector<std::string>& entities) {
+    const std::int64_t own = state_.row.key;
+    for (const std::string& entity : entities) {
+        const store::Locks::Before other = store_.locks.before(entity, own);
+        if (other.saga == 0 || (!other.holds && locking_ == Locking::ahead)) continue;
+        const std::string id = store_.sagas.find(other.saga).id;
+        const bool deadlock = other.holds && store_.locks.waits_for(other.saga, own);
+        if (held_ && !deadlock) continue;
+        held_.emplace(deadlock ? fmt::format("a deadlock: saga {} holds {}, and waits for what "
+                                             "this one holds",
+                                             id, entity)
+                      : other.holds ? fmt::format("saga {} holds {}", id, entity)
+                                    : fmt::format("saga {} asked for {} before", id, entity),
+                      entities, deadlock);
+        if (deadlock) break;
+    }
+    require_locks();
 }
 
 bool HandlerPort::seen(std::string_view event) {

@@ -179,6 +179,8 @@ class Worker {
     bool bury(const Request* request);
 
     void adopt(const core::Message& message);
+    bool adopt_waiting(const core::Envelope& own);
+    bool leads_to(const core::ParkedRow& row, const core::Envelope& own) const;
     std::optional<std::uint32_t> deadline_of(const core::StepRow& row,
                                              const core::Envelope& event) const;
     bool adopt_answer(core::SagaState& state, const core::Envelope& own);

@@ -55,7 +55,7 @@ Reply Worker::command(const detail::CommandCode& command, const Request& request
     std::variant<detail::Emitted, Refused> verdict;
     try {
         store::Savepoint nothing_stays(store_.db());
-        HandlerPort port(contract_, store_, state, now_, false);
+        HandlerPort port(contract_, store_, state, now_, Locking::none);
         verdict = command.run(View(port), request.body);
         if (const auto* event = std::get_if<detail::Emitted>(&verdict))
             core::require_sound(*event->type, event->payload);

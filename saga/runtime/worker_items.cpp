@@ -73,7 +73,7 @@ void Worker::mine(const core::Message& message) {
 void Worker::adopt(const core::Message& message) {
     const core::Envelope& e = message.envelope();
     const auto recorded = store_.recorded.find(e.id);
-    if (!recorded) return;
+    if (!recorded || adopt_waiting(e)) return;
     core::SagaState state = store_.load(e.saga);
     state.row.id = e.saga;
     if (state.row.key == 0) state.row.started = e.started;
@@ -108,6 +108,35 @@ void Worker::adopt(const core::Message& message) {
         const bool stands = std::find(timers.begin(), timers.end(), timer) != timers.end();
         return stands ? saga.on_timer(row, *nth) : keep();  // what ends it came before its event
     }
+}
+
+/// What waits here and led to it is tried now, whenever it is due, for what follows in the stream
+/// came later; and so are events of its saga whose turn has come.
+bool Worker::adopt_waiting(const core::Envelope& own) {
+    for (std::size_t tries = 0; tries <= core::kMaxQueued; ++tries) {
+        core::SagaState state = store_.load(own.saga);
+        begin(state, {});
+        const core::ParkedRow* first = nullptr;
+        const core::ParkedRow* led = nullptr;
+        for (const core::ParkedRow& row : state.parked) {
+            if (row.blocks() && (first == nullptr || row.place < first->place)) first = &row;
+            if (leads_to(row, own)) led = &row;
+        }
+        const bool in_turn = first != nullptr && first->state == core::Parking::behind;
+        if (led == nullptr && !in_turn) return false;
+        apply(Retry{state.row.key, led != nullptr ? led->position : first->position});
+        if (!store_.recorded.find(own.id)) return true;
+        if (led != nullptr) return false;
+    }
+    return false;
+}
+
+bool Worker::leads_to(const core::ParkedRow& row, const core::Envelope& own) const {
+    if (row.what != core::Waits::step) return false;
+    const detail::StepCode* step = core::find_step(contract_, row.step);
+    const bool each = step != nullptr && step->once_per_event;
+    return executor_.id_of(row.step, core::Role::outcome, 0, each ? row.event : EventId{}) ==
+           own.id;
 }
 
 /// Which of the step's deadlines asked by this event.

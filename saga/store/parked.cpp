@@ -46,8 +46,8 @@ Parked::Parked(const Database& db)
            "SELECT saga, position FROM parked WHERE next_at IS NOT NULL AND next_at <= ?1 "
            "ORDER BY next_at, position LIMIT ?2"),
       wake_(db,
-            "UPDATE parked SET next_at = ?1, attempts = max(attempts - 1, 0) "
-            "WHERE state = 3 AND next_at > ?1"),
+            "UPDATE parked SET next_at = ?2, attempts = max(attempts - 1, 0) "
+            "WHERE position = ?1 AND state = 3 AND next_at > ?2"),
       unlike_(db, "SELECT saga, position FROM parked WHERE state = 4 ORDER BY position"),
       list_(db, kSeen +
                     " WHERE position > ?1 AND (?2 = 0 OR state = 6) AND (?3 = 0 OR saga = ?3) "
@@ -111,8 +111,8 @@ std::vector<std::pair<std::int64_t, std::int64_t>> Parked::due(Time now, std::si
     return found;
 }
 
-void Parked::wake_locked(Time now) {
-    wake_.exec(now);
+void Parked::wake_locked(std::int64_t position, Time now) {
+    wake_.exec(position, now);
 }
 
 std::vector<std::pair<std::int64_t, std::int64_t>> Parked::unlike() {

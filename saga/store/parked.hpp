@@ -47,8 +47,8 @@ class Parked {
     std::optional<Time> next_due();
     /// (saga, position), soonest first.
     std::vector<std::pair<std::int64_t, std::int64_t>> due(Time now, std::size_t most);
-    /// Those that wait for a lock look again; what others release does not use up their attempts.
-    void wake_locked(Time now);
+    /// The one that waits for a lock looks again; what others release uses up none of its attempts.
+    void wake_locked(std::int64_t position, Time now);
     /// While catching up it waited for its record; now it is a matter for an operator.
     std::vector<std::pair<std::int64_t, std::int64_t>> unlike();
     /// Those behind `after`, in order; of one saga where one is named.

@@ -134,30 +134,76 @@ std::int64_t Calls::count() {
 
 Locks::Locks(const Database& db)
     : holder_(db, "SELECT saga FROM locks WHERE entity = ?1"),
+      holds_any_(db, "SELECT 1 FROM locks WHERE saga = ?1 LIMIT 1"),
+      waits_for_(db,
+                 "WITH RECURSIVE waits(saga) AS (SELECT ?1 UNION SELECT locks.saga FROM waits "
+                 "JOIN lock_queue USING (saga) JOIN locks USING (entity)) "
+                 "SELECT 1 FROM waits WHERE saga = ?2 AND ?1 <> ?2"),
       take_(db, "INSERT OR IGNORE INTO locks VALUES (?1, ?2)"),
-      release_(db, "DELETE FROM locks WHERE saga = ?1"),
-      count_(db, "SELECT count(*) FROM locks") {
+      release_(db, "DELETE FROM locks WHERE saga = ?1 RETURNING entity"),
+      first_(db,
+             "SELECT position, saga FROM lock_queue WHERE entity = ?1 ORDER BY position LIMIT 1"),
+      first_of_(db,
+                "SELECT min(position) FROM lock_queue WHERE saga = ?2 AND entity = ?1 "
+                "HAVING count(*) > 0"),
+      queue_(db, "INSERT INTO lock_queue VALUES (?1, ?2, ?3)"),
+      leave_(db, "DELETE FROM lock_queue WHERE position = ?1 RETURNING entity"),
+      count_(db, "SELECT count(*) FROM locks"),
+      count_waiting_(db, "SELECT count(*) FROM lock_queue") {
     reload();
 }
 
-std::int64_t Locks::other_holder(std::string_view entity, std::int64_t saga) {
+std::int64_t Locks::holder(std::string_view entity) {
     Rows rows = holder_.query(entity);
-    if (!rows.next()) return 0;
-    return rows.integer(0) == saga ? 0 : rows.integer(0);
+    return rows.next() ? rows.integer(0) : 0;
+}
+
+Locks::Before Locks::before(std::string_view entity, std::int64_t saga) {
+    if (const std::int64_t by = holder(entity); by != 0) return {by == saga ? 0 : by, true};
+    if (waiting_ == 0) return {};
+    Rows rows = first_.query(entity);
+    if (!rows.next() || rows.integer(1) == saga || holds_any_.query(saga).next()) return {};
+    return {rows.integer(1), false};
+}
+
+bool Locks::waits_for(std::int64_t who, std::int64_t saga) {
+    return waits_for_.query(who, saga).next();
 }
 
 void Locks::take(std::string_view entity, std::int64_t saga) {
     held_ += take_.exec(entity, saga);
 }
 
-std::int64_t Locks::release(std::int64_t saga) {
-    const std::int64_t released = release_.exec(saga);
-    held_ -= released;
+std::vector<std::string> Locks::release(std::int64_t saga) {
+    std::vector<std::string> released;
+    Rows rows = release_.query(saga);
+    while (rows.next()) released.emplace_back(rows.text(0));
+    held_ -= std::ssize(released);
     return released;
+}
+
+void Locks::queue(std::int64_t position, std::int64_t saga, std::span<const std::string> entities) {
+    for (const std::string& entity : entities) waiting_ += queue_.exec(entity, position, saga);
+}
+
+std::vector<std::string> Locks::leave(std::int64_t position) {
+    std::vector<std::string> left;
+    if (waiting_ == 0) return left;
+    Rows rows = leave_.query(position);
+    while (rows.next()) left.emplace_back(rows.text(0));
+    waiting_ -= std::ssize(left);
+    return left;
+}
+
+std::int64_t Locks::next(std::string_view entity) {
+    const std::int64_t by = holder(entity);
+    Rows rows = by == 0 ? first_.query(entity) : first_of_.query(entity, by);
+    return rows.next() ? rows.integer(0) : 0;
 }
 
 void Locks::reload() {
     held_ = number(count_);
+    waiting_ = number(count_waiting_);
 }
 
 }  // namespace saga::store

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,21 +70,42 @@ class Calls {
     Statement insert_, by_work_, by_call_, update_, erase_, next_due_, due_, of_, count_;
 };
 
+/// What sagas hold, and the parked rows that wait for it, each entity's in their order.
 class Locks {
   public:
+    /// Another saga; 0: none.
+    struct Before {
+        std::int64_t saga = 0;
+        bool holds = false;  ///< false: it waits
+    };
     explicit Locks(const Database& db);
     /// Whether nobody holds one: then nothing need be asked for.
     bool none() const { return held_ == 0; }
-    /// The key of another saga that holds the entity, or 0.
-    std::int64_t other_holder(std::string_view entity, std::int64_t saga);
+    /// How many wait, counted for each entity.
+    std::int64_t waiting() const { return waiting_; }
+
+    /// Who keeps the saga from the entity: who holds it or, unless the saga holds something
+    /// already, who waits for it and asked first.
+    Before before(std::string_view entity, std::int64_t saga);
+    /// Whether `who` waits for something that `saga` holds, or for others that do.
+    bool waits_for(std::int64_t who, std::int64_t saga);
     void take(std::string_view entity, std::int64_t saga);
-    /// How many it held.
-    std::int64_t release(std::int64_t saga);
+    /// What it held.
+    std::vector<std::string> release(std::int64_t saga);
+
+    /// The parked row waits for these, and for nothing else.
+    void queue(std::int64_t position, std::int64_t saga, std::span<const std::string> entities);
+    /// What the parked row waited for.
+    std::vector<std::string> leave(std::int64_t position);
+    /// The parked row whose turn it is; 0: the entity is held by a saga that waits for it nowhere.
+    std::int64_t next(std::string_view entity);
     void reload();
 
   private:
-    Statement holder_, take_, release_, count_;
-    std::int64_t held_ = 0;
+    std::int64_t holder(std::string_view entity);
+    Statement holder_, holds_any_, waits_for_, take_, release_, first_, first_of_, queue_, leave_,
+        count_, count_waiting_;
+    std::int64_t held_ = 0, waiting_ = 0;
 };
 
 }  // namespace saga::store

@@ -12,6 +12,7 @@ Pruning::Pruning(const Database& db)
              "SELECT saga, id, started, touched, NOT ("
              "EXISTS (SELECT 1 FROM journal WHERE journal.saga = sagas.saga) OR "
              "EXISTS (SELECT 1 FROM arrived WHERE arrived.saga = sagas.saga) OR "
+             "EXISTS (SELECT 1 FROM locks WHERE locks.saga = sagas.saga) OR "
              "EXISTS (SELECT 1 FROM commands WHERE commands.saga = sagas.saga)) "
              "FROM sagas WHERE saga > ?1 ORDER BY saga LIMIT ?2"),
       event_(db, "DELETE FROM outbox WHERE seq = ?1") {

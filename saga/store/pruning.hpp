@@ -19,7 +19,7 @@ class Pruning {
         std::int64_t key = 0;
         std::string id;
         Time started, touched;
-        bool only_read = false;  ///< no step, no half, no command: reactions have heard of it
+        bool only_read = false;  ///< no step, half, command or lock: reactions have heard of it
     };
     explicit Pruning(const Database& db);
 

@@ -176,13 +176,25 @@ constexpr std::array kMigrations{R"sql(
         item  TEXT PRIMARY KEY,
         times INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+)sql",
+                                 R"sql(
+    CREATE TABLE lock_queue (
+        entity   TEXT NOT NULL,
+        position INTEGER NOT NULL,     -- of the parked row that waits for it
+        saga     INTEGER NOT NULL,
+        PRIMARY KEY (entity, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX lock_queue_by_position ON lock_queue (position);
+    CREATE INDEX lock_queue_by_saga ON lock_queue (saga, entity);
+
+    UPDATE parked SET next_at = 0, attempts = max(attempts - 1, 0) WHERE state = 3;
 )sql"};
 
-constexpr std::array<std::string_view, 19> kTables{
-    "aside",    "arrived", "attempts",        "calls",        "checkpoints",
-    "commands", "cursor",  "inbox",           "journal",      "locks",
-    "meta",     "outbox",  "parked",          "recorded",     "sagas",
-    "scripts",  "timers",  "sqlite_sequence", "sqlite_master"};
+constexpr std::array<std::string_view, 20> kTables{
+    "aside",      "arrived", "attempts", "calls",           "checkpoints",
+    "commands",   "cursor",  "inbox",    "journal",         "locks",
+    "lock_queue", "meta",    "outbox",   "parked",          "recorded",
+    "sagas",      "scripts", "timers",   "sqlite_sequence", "sqlite_master"};
 
 int user_version(const Database& db) {
     Statement statement(db, "PRAGMA user_version");

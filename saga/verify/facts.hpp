@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -99,6 +100,7 @@ struct Known {
     std::vector<TimerRow> timers;
     std::vector<CallRow> calls;
     std::vector<std::string> locks;
+    std::set<std::int64_t> queued;  ///< parked rows that stand in a lock's queue
     std::vector<CommandRow> commands;
     bool operated = false;  ///< an operator had a word here
 

@@ -1,4 +1,4 @@
-// I11: nobody holds a lock of a finished saga.
+// I11: nobody holds a lock of a finished saga, and who waits for one stands in its queue.
 #include <algorithm>
 
 #include "saga/verify/checks.hpp"
@@ -13,11 +13,27 @@ bool unread(const Service& service, const Known& known) {
     });
 }
 
+/// Nobody would wake the one, and the other keeps everybody out.
+void check_queue(const Service& service, const Known& known, Report& report) {
+    std::set<std::int64_t> waiting;
+    for (const ParkedRow& row : known.parked)
+        if (row.state == core::Parking::locked) waiting.insert(row.position);
+    for (const std::int64_t position : known.queued)
+        if (!waiting.contains(position))
+            report.add(service.name, known.row.id,
+                       "{} stands in a lock's queue, and does not wait for one", position);
+    for (const std::int64_t position : waiting)
+        if (!known.queued.contains(position))
+            report.add(service.name, known.row.id, "{} waits for a lock, and stands in no queue",
+                       position);
+}
+
 }  // namespace
 
 void check_locks(const Facts& facts, const Options&, Report& report) {
     for (const Service& service : facts.services)
         for (const auto& [key, known] : service.sagas) {
+            check_queue(service, known, report);
             if (known.locks.empty() || !finished(service, known) || unread(service, known))
                 continue;
             for (const std::string& entity : known.locks)

@@ -224,6 +224,8 @@ void Reader::pending() {
              });
     of_sagas("locks", "SELECT saga, entity FROM locks",
              [&](const Rows& rows, Known& known) { known.locks.emplace_back(rows.text(1)); });
+    of_sagas("lock_queue", "SELECT saga, position FROM lock_queue",
+             [&](const Rows& rows, Known& known) { known.queued.insert(rows.integer(1)); });
     of_sagas("commands", "SELECT saga, verb, event, event_id FROM commands",
              [&](const Rows& rows, Known& known) {
                  known.commands.push_back(

@@ -10,7 +10,7 @@
 // I8   at rest: nothing waits and no saga is open, but for what waits for an operator
 // I9   a command that was accepted stands, and one that was refused does not
 // I10  the position in the stream never stands apart from the effects
-// I11  nobody holds a lock of a finished saga
+// I11  nobody holds a lock of a finished saga, and who waits for one stands in its queue
 // I12  attempts, files, queues and what is kept have their bounds
 // I13  what is no event has no effect; whatever was given up has a reason
 //

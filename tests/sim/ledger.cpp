@@ -91,10 +91,12 @@ class Item {
         store_.timers.erase_all(saga_.key);
         store_.timers.insert({.saga = saga_.key, .step = "step"}, now_);
         const std::string entity = fmt::format("entity{}", chance_.below(4));
-        if (store_.locks.other_holder(entity, saga_.key) == 0)
+        if (store_.locks.before(entity, saga_.key).saga == 0)
             store_.locks.take(entity, saga_.key);
         else
             store_.locks.release(saga_.key);
+        store_.locks.leave(row.position - 1);
+        store_.locks.queue(row.position, saga_.key, std::vector{entity});
         const std::int64_t call = store_.calls.insert(
             {.saga = saga_.key, .step = "step", .run = event_, .question = blob(chance_)}, now_);
         if (chance_.happens(0.7)) store_.calls.erase(call);

@@ -54,6 +54,14 @@ TEST_CASE("verify: I9 refutes a command whose event is gone") {
                   "I9"));
 }
 
+TEST_CASE("verify: I11 refutes a queue that somebody left, and one whom nobody would wake") {
+    CHECK(refutes(damaged(small_village(), "granter",
+                          "INSERT INTO lock_queue SELECT 'tea', 17, saga FROM sagas"
+                          " WHERE id = 'held-1'"),
+                  "I11"));
+    CHECK(has(damaged(troubled_village(), "granter", "UPDATE parked SET state = 3"), "I11"));
+}
+
 TEST_CASE("verify: I11 refutes a lock of a saga that has ended, or is undone") {
     CHECK(refutes(damaged(small_village(), "granter",
                           "INSERT INTO locks SELECT 'tea', saga FROM sagas WHERE id = 'held-1'"),

@@ -74,12 +74,19 @@ class Tx : public View {
         return port_.exec(sql, std::array<detail::Value, sizeof...(Args)>{detail::bind(args)...});
     }
 
-    /// Holds the entities for this saga until it has ended or is undone. If another saga holds one,
-    /// the handler does not return from here: it is rolled back and its event parks. All at once,
-    /// in the library's order; a second lock() in one handler throws std::logic_error. An undo
-    /// holds what its step held and waits for nothing.
+    /// Holds the entities for this saga until it is finished here: has ended, or is undone. If
+    /// another saga holds one, or asked for one before and waits, the handler does not return from
+    /// here: it is rolled back, its event parks, and is woken when its turn comes; after its last
+    /// attempt (40, some 7 hours) it is dead. All at once, or none; a second lock() in one handler
+    /// throws std::logic_error. A saga that holds a lock waits for holders alone. A step that calls
+    /// is asked again until its settle() can lock: lock in a step before. An undo holds what its
+    /// step held; it waits for nothing and takes nothing, nor does an expect.
     void lock(std::initializer_list<std::string_view> entities) {
         port_.lock({entities.begin(), entities.size()});
+    }
+    void lock(const std::vector<std::string>& entities) {
+        const std::vector<std::string_view> names(entities.begin(), entities.end());
+        port_.lock(names);
     }
 };
 

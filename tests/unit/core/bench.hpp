@@ -36,6 +36,9 @@ inline core::Attempt later() {
 inline core::Attempt locked() {
     return {core::Attempt::Result::locked, {}, "another saga holds it"};
 }
+inline core::Attempt deadlock() {
+    return {core::Attempt::Result::deadlock, {}, "each holds what the other wants"};
+}
 inline core::Attempt unlike() {
     return {core::Attempt::Result::unlike, {}, "it came out otherwise"};
 }

@@ -211,6 +211,45 @@ TEST_CASE("locked: its saga waits with it, and the locks go when the saga is fin
           "unparks event behind, run confirm, ended OrderConfirmed, releases locks");
 }
 
+TEST_CASE("locked: after its last attempt it is dead, in a deadlock sooner") {
+    const int most = core::most_attempts(core::Ladder::later);
+    const int fewer = core::most_attempts(core::Ladder::event);
+    Bench bench{three()};
+    bench.next("run one", locked(), most).done("First");
+    for (int attempt = 2; attempt < most; ++attempt) bench.backoff();
+    CHECK(bench.parked() == "step one locked");
+    CHECK(bench.backoff().parked() == "step one dead");
+
+    Bench circle{three()};
+    circle.next("run one", deadlock(), fewer).done("First");
+    for (int attempt = 2; attempt < fewer; ++attempt) circle.backoff();
+    CHECK(circle.parked() == "step one locked");
+    CHECK(circle.backoff().parked() == "step one dead");
+}
+
+TEST_CASE("locked: one whose saga fails never runs, and what it held goes when all is undone") {
+    Bench bench{three()};
+    bench.holds_locks().done("Second").next("run one", locked()).done("First").did();
+    CHECK(bench.next("undo two", threw()).failed("Refused").did() ==
+          "unparks step one locked, undo two, parks undo two retry, run mail, "
+          "undone MailSent because Refused");
+    CHECK(bench.backoff().did() ==
+          "undo two, unparks undo two retry, undone TwoUndone because Refused, releases locks");
+}
+
+TEST_CASE(
+    "locked: an operator's drop lets the saga go on without it, and its locks go at its end") {
+    Declared service = order();
+    Bench bench{service};
+    const int most = core::most_attempts(core::Ladder::later);
+    bench.holds_locks().next("run open", locked(), most).done("OrderPlaced");
+    for (int attempt = 1; attempt < most; ++attempt) bench.backoff();
+    REQUIRE(bench.parked() == "step open dead");
+    bench.did();
+    CHECK(bench.operate(core::Operation::skip, "step open").did() == "unparks step open dead");
+    CHECK(bench.done("OrderShipped").did() == "run confirm, ended OrderConfirmed, releases locks");
+}
+
 TEST_CASE("unlike: while catching up it blocks nobody and looks again after each event") {
     Bench bench{three()};
     CHECK(bench.next("run one", unlike()).done("First").did() == "run one, parks step one unlike");

@@ -9,6 +9,7 @@ using namespace saga;
 using namespace saga::test;
 using namespace std::chrono_literals;
 using ::test::Asked;
+using ::test::Closed;
 using ::test::Granted;
 using ::test::Rejected;
 
@@ -60,4 +61,27 @@ TEST_CASE("pruner: a saga in which something was done stays until it ends") {
     granting.work();
     stream.now += kLong;
     CHECK(left(granting, testing::granter(365 * 24h), stream) == 0);
+}
+
+namespace {
+void lock(Tx& tx, const Granted& granted) {
+    tx.lock({granted.ticket});
+}
+}  // namespace
+
+TEST_CASE("pruner: a saga that was only read and holds a lock stays until it ends") {
+    Stream stream;
+    Service service{"reader"};
+    service.on(lock);
+    Workshop reader{service, stream};
+    stream.put(Granted{.ticket = "pot"}, "a");
+    stream.put(Granted{.ticket = "pot"}, "b");
+    reader.work();
+    stream.now += 2 * kLong;
+    CHECK(left(reader, service, stream) == 2);
+    CHECK(reader.value("SELECT count(*) FROM locks") == 1);
+    stream.put(Closed{.ticket = "a"}, "a", Kind::ended);
+    reader.work();
+    CHECK(reader.value("SELECT count(*) FROM locks JOIN sagas USING (saga) WHERE id = 'b'") == 1);
+    CHECK(reader.value("SELECT count(*) FROM lock_queue") == 0);
 }

@@ -63,14 +63,17 @@ TEST_CASE("parked: a rollback takes back what is kept in memory, too") {
     CHECK(!f.store.parked.any(1));
 }
 
-TEST_CASE("parked: whoever waits for a lock looks again when one is free") {
+TEST_CASE("parked: who waits for a lock is woken by itself, and an earlier look stays") {
     Fresh f;
     park(f.store, 1, Parking::locked, at_ms(500));
-    park(f.store, 2, Parking::retry, at_ms(500));
-    f.store.parked.wake_locked(at_ms(20));
+    park(f.store, 2, Parking::locked, at_ms(500));
+    park(f.store, 3, Parking::retry, at_ms(500));
+    park(f.store, 4, Parking::locked, at_ms(10));
+    for (const std::int64_t position : {2, 3, 4}) f.store.parked.wake_locked(position, at_ms(20));
     const auto due = f.store.parked.due(at_ms(20), 10);
-    REQUIRE(due.size() == 1);
-    CHECK(due[0].first == 1);
+    REQUIRE(due.size() == 2);
+    CHECK(due[0].first == 4);
+    CHECK(due[1].first == 2);
 }
 
 TEST_CASE("aside: keeps the newest, and only so many") {

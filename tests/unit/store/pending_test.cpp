@@ -59,13 +59,51 @@ TEST_CASE("locks: held by one saga until it lets go") {
     f.store.locks.take("tea", 1);
     f.store.locks.take("tea", 1);
     CHECK(!f.store.locks.none());
-    CHECK(f.store.locks.other_holder("tea", 1) == 0);
-    CHECK(f.store.locks.other_holder("tea", 2) == 1);
-    CHECK(f.store.locks.other_holder("jam", 2) == 0);
-    CHECK(f.store.locks.release(2) == 0);
-    CHECK(f.store.locks.release(1) == 1);
+    CHECK(f.store.locks.before("tea", 1).saga == 0);
+    CHECK(f.store.locks.before("tea", 2).saga == 1);
+    CHECK(f.store.locks.before("jam", 2).saga == 0);
+    CHECK(f.store.locks.release(2).empty());
+    CHECK(f.store.locks.release(1) == std::vector<std::string>{"tea"});
     CHECK(f.store.locks.none());
     f.store.locks.take("tea", 1);
+    f.store.locks.queue(7, 2, std::vector<std::string>{"tea"});
     f.store.rollback();
     CHECK(f.store.locks.none());
+    CHECK(f.store.locks.waiting() == 0);
+}
+
+TEST_CASE("locks: whoever waits keeps out who asks later, but no holder") {
+    Fresh f;
+    f.store.locks.queue(7, 2, std::vector<std::string>{"tea", "jam"});
+    f.store.locks.queue(8, 3, std::vector<std::string>{"tea"});
+    f.store.locks.take("rum", 4);
+    CHECK(f.store.locks.waiting() == 3);
+    CHECK(f.store.locks.before("tea", 2).saga == 0);
+    CHECK(f.store.locks.before("tea", 3).saga == 2);
+    CHECK(!f.store.locks.before("tea", 3).holds);
+    CHECK(f.store.locks.before("tea", 4).saga == 0);
+    CHECK(f.store.locks.next("tea") == 7);
+    f.store.locks.take("tea", 3);
+    CHECK(f.store.locks.next("tea") == 8);
+    f.store.locks.take("jam", 4);
+    CHECK(f.store.locks.next("jam") == 0);
+    CHECK(f.store.locks.leave(7) == std::vector<std::string>{"jam", "tea"});
+    CHECK(f.store.locks.leave(7).empty());
+    CHECK(f.store.locks.waiting() == 1);
+}
+
+TEST_CASE("locks: a saga waits for whom it waits for waits for") {
+    Fresh f;
+    f.store.locks.take("tea", 1);
+    f.store.locks.take("jam", 2);
+    f.store.locks.take("rum", 3);
+    f.store.locks.queue(7, 1, std::vector<std::string>{"jam"});
+    f.store.locks.queue(8, 2, std::vector<std::string>{"rum"});
+    CHECK(f.store.locks.waits_for(1, 2));
+    CHECK(f.store.locks.waits_for(1, 3));
+    CHECK(!f.store.locks.waits_for(3, 1));
+    CHECK(!f.store.locks.waits_for(1, 1));
+    f.store.locks.queue(9, 3, std::vector<std::string>{"tea"});
+    CHECK(f.store.locks.waits_for(3, 2));
+    CHECK(!f.store.locks.waits_for(3, 4));
 }

@@ -49,3 +49,18 @@ TEST_CASE("schema: a file of a newer release is refused") {
     Database db(at(folder.file("a.db")));
     CHECK(thrown([&] { store::migrate(db); }).find("newer release") != std::string::npos);
 }
+
+TEST_CASE("schema: who waited for a lock in the first release asks for it again") {
+    const Folder folder;
+    {
+        store::Store first(at(folder.file("a.db")), {});
+        core::ParkedRow row{.state = core::Parking::locked, .attempts = 3};
+        first.parked.insert(1, row, nullptr, "saga a holds pot", at_ms(500));
+        first.db().exec("DROP TABLE lock_queue");
+        first.db().exec("PRAGMA user_version=1");
+    }
+    store::Store second(at(folder.file("a.db")), {});
+    CHECK(second.parked.due(at_ms(0), 10).size() == 1);
+    CHECK(second.parked.find(1).second.attempts == 2);
+    CHECK(second.locks.waiting() == 0);
+}
