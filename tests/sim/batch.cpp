@@ -117,9 +117,10 @@ struct Apart {
 std::string replay_line(const Setup& setup) {
     std::vector<std::string_view> names;
     for (const Fault fault : setup.faults) names.push_back(name_of(fault));
-    return fmt::format("scripts/sim --seed {} --sagas {} --trouble {} --faults {}", setup.seed,
+    return fmt::format("scripts/sim --seed {} --sagas {} --trouble {} --faults {}{}", setup.seed,
                        setup.sagas, milliseconds(setup.trouble),
-                       names.empty() ? "none" : fmt::format("{}", fmt::join(names, ",")));
+                       names.empty() ? "none" : fmt::format("{}", fmt::join(names, ",")),
+                       setup.keys == Keys::hot ? " --keys hot" : "");
 }
 
 Setup read_replay(const std::string& line) {
@@ -131,6 +132,7 @@ Setup read_replay(const std::string& line) {
         if (word == "--seed") setup.seed = std::stoull(value);
         if (word == "--sagas") setup.sagas = std::stoi(value);
         if (word == "--trouble") setup.trouble = std::chrono::milliseconds(std::stoll(value));
+        if (word == "--keys") setup.keys = value == "hot" ? Keys::hot : Keys::calm;
         if (word != "--faults" || value == "none") continue;
         std::istringstream names(value);
         for (std::string name; std::getline(names, name, ',');) {

@@ -30,6 +30,8 @@ constexpr std::array kSeen{
     "refund after a payment",
     "dead letter of what is no event",
     "call answered after silence",
+    "hot keys",
+    "saga waits for another one's lock",
 };
 
 }  // namespace

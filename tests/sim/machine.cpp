@@ -182,6 +182,7 @@ void Machine::look() {
         node.link().rewinds() - std::exchange(process_->rewinds, node.link().rewinds());
     seen_.reopened +=
         node.reader().reopened() - std::exchange(process_->reopened, node.reader().reopened());
+    seen_.lock_waits += process_->store.locks.waiting() > 0;
     if (node.worker().catching_up() && !std::exchange(process_->caught_up, true)) ++seen_.catch_ups;
 }
 

@@ -76,7 +76,7 @@ class Machine {
     /// How often what happened to its processes so far.
     struct Seen {
         std::uint64_t in_start = 0, in_transaction = 0, in_send = 0;  ///< where it died
-        std::uint64_t rewinds = 0, reopened = 0, catch_ups = 0;
+        std::uint64_t rewinds = 0, reopened = 0, catch_ups = 0, lock_waits = 0;
     };
     const Seen& seen() const { return seen_; }
     std::uint64_t acts() const;

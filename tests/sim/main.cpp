@@ -20,7 +20,7 @@ constexpr int kTrials = 60;              // of making a failure smaller
 struct Given {
     std::optional<std::uint64_t> seed;
     std::optional<int> sagas, trouble;
-    std::optional<std::string> faults;
+    std::optional<std::string> faults, keys;
     std::string known, show;
     double minutes = 0;
     bool json = false;
@@ -74,6 +74,8 @@ int run_one(const Given& given) {
     if (given.sagas) setup.sagas = *given.sagas;
     if (given.trouble) setup.trouble = std::chrono::milliseconds(*given.trouble);
     if (given.faults) setup.faults = read_replay("--faults " + *given.faults).faults;
+    if (given.faults || given.keys)  // a replay line names hot ones
+        setup.keys = given.keys == "hot" ? Keys::hot : Keys::calm;
     setup.show = given.show;
     const Outcome outcome = simulate(setup);
     fmt::print("{}\n", replay_line(setup));
@@ -137,6 +139,7 @@ int main(int argc, char** argv) {
     app.add_option("--sagas", given.sagas, "of that seed")->check(CLI::Range(1, 1'000'000));
     app.add_option("--trouble", given.trouble, "milliseconds in which faults come");
     app.add_option("--faults", given.faults, "which, between commas; or none");
+    app.add_option("--keys", given.keys, "of its sagas")->check(CLI::IsMember({"hot", "calm"}));
     app.add_option("--show", given.show, "a saga, of which all that stands at the end is printed");
     CLI11_PARSE(app, argc, argv);
     try {

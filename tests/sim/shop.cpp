@@ -12,6 +12,7 @@
 #include "services/payment/payment.hpp"
 #include "services/shipping/shipping.hpp"
 #include "shop_events.hpp"
+#include "tests/sim/points.hpp"
 
 namespace saga::sim {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using store::Rows;
 
-constexpr int kSkus = 6;
 constexpr int kAttempts = 200;  // of a request, over some minutes: it outlasts the faults
 
 template <class OnRow>
@@ -49,7 +49,7 @@ void read_words(const Broker& broker, shop::Books& books) {
 
 std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& broker, Bank& bank,
                                                     const Chance& chance,
-                                                    const Machine::Options& options) {
+                                                    const Machine::Options& options, Keys keys) {
     std::vector<std::unique_ptr<Machine>> machines;
     const auto add = [&](std::string name, Machine::Make make) {
         machines.push_back(std::make_unique<Machine>(name, std::move(make), schedule, broker, bank,
@@ -59,6 +59,7 @@ std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& 
     add("inventory", inventory_service);
     add("payment", payment_service);
     add("shipping", shipping_service);
+    if (keys == Keys::hot) add("points", points_service);
     return machines;
 }
 
@@ -93,14 +94,24 @@ shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, co
 
 // ---- customers ----------------------------------------------------------------------------------
 
+Market::Market(Schedule& schedule, Customer& customer, Chance chance, Keys keys)
+    : schedule_(schedule), customer_(customer), chance_(chance) {
+    if (keys == Keys::calm) return;
+    Chance hot = chance.branch("hot");
+    customers_ = 1 + hot.below(2);
+    skus_ = 1 + hot.below(2);
+    rush_ = 1 + static_cast<int>(hot.below(20));
+    regret_ = 0.4;
+}
+
 void Market::open(int orders, Duration over) {
     deliver();
     for (int nth = 0; nth < orders; ++nth)
-        schedule_.in(chance_.between<Duration>(10ms, over), [this, nth] { order(nth); });
+        schedule_.in(chance_.between<Duration>(10ms, over) / rush_, [this, nth] { order(nth); });
 }
 
 void Market::deliver() {
-    for (int sku = 0; sku < kSkus; ++sku) {
+    for (std::uint64_t sku = 0; sku < skus_; ++sku) {
         const std::string id = fmt::format("d{}", sku);
         const shop::StockProduct delivery{
             .delivery_id = id,
@@ -113,12 +124,12 @@ void Market::deliver() {
 
 shop::PlaceOrder Market::draw(const std::string& id) {
     shop::PlaceOrder order{
-        .order_id = id, .customer_id = fmt::format("c{}", chance_.below(5)), .lines = {}};
+        .order_id = id, .customer_id = fmt::format("c{}", chance_.below(customers_)), .lines = {}};
     const auto lines = 1 + chance_.below(3);
     for (std::uint64_t i = 0; i < lines; ++i) {
         const bool parcel_too_large = chance_.happens(0.03);
         order.lines.push_back(
-            {.sku = fmt::format("sku{}", (chance_.below(kSkus) + i) % kSkus),
+            {.sku = fmt::format("sku{}", (chance_.below(skus_) + i) % skus_),
              .quantity = parcel_too_large ? 121 : 1 + static_cast<int>(chance_.below(9)),
              .unit_price_cents = 1 + static_cast<std::int64_t>(chance_.below(500))});
     }
@@ -129,7 +140,7 @@ void Market::order(int nth) {
     const std::string id = fmt::format("o{}", nth);
     const shop::PlaceOrder order = draw(id);
     customer_.ask("order", "place", id, detail::pack(order), kAttempts);
-    if (chance_.happens(0.15))
+    if (chance_.happens(regret_))
         schedule_.in(chance_.between<Duration>(0ms, 3s), [this, id] {
             customer_.ask("order", "cancel", id, detail::pack(shop::CancelOrder{.order_id = id}),
                           3);

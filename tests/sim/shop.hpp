@@ -10,10 +10,14 @@
 
 namespace saga::sim {
 
-/// The four services, each on a machine of its own, in an order that stays.
+/// Everybody wants the same: few customers and products, a rush, much regret.
+enum class Keys : std::uint8_t { calm, hot };
+
+/// The four services, each on a machine of its own, in an order that stays; with hot keys, behind
+/// them, points_service().
 std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& broker, Bank& bank,
                                                     const Chance& chance,
-                                                    const Machine::Options& options);
+                                                    const Machine::Options& options, Keys keys);
 
 /// Books of all services, which run, as `shop audit` reads them over the wire.
 shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, const Bank& bank,
@@ -22,8 +26,7 @@ shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, co
 /// What customers do: fill the shelves, order, cancel, ask twice, change their mind under one key.
 class Market {
   public:
-    Market(Schedule& schedule, Customer& customer, Chance chance)
-        : schedule_(schedule), customer_(customer), chance_(chance) {}
+    Market(Schedule& schedule, Customer& customer, Chance chance, Keys keys);
     /// Deliveries now, and so many orders over the time.
     void open(int orders, Duration over);
 
@@ -35,6 +38,9 @@ class Market {
     Schedule& schedule_;
     Customer& customer_;
     Chance chance_;
+    std::uint64_t customers_ = 5, skus_ = 6;
+    int rush_ = 1;  ///< in which part of the time orders come
+    double regret_ = 0.15;
 };
 
 }  // namespace saga::sim

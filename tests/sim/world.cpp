@@ -10,6 +10,7 @@
 #include "saga/store/statement.hpp"
 #include "saga/verify/verify.hpp"
 #include "services/shop/audit.hpp"
+#include "tests/sim/points.hpp"
 #include "tests/sim/weather.hpp"
 
 namespace saga::sim {
@@ -22,6 +23,7 @@ constexpr auto kLook = 500ms;  // at whether all is at rest
 constexpr auto kQuiet = 2 * core::kStreamCheck + 5s;
 constexpr auto kLiveness = 2h;      // after the faults have ended everything ends within that
 constexpr double kFaultRate = 0.3;  // of being among a seed's faults
+constexpr double kHotRate = 0.2;    // of seeds in which everybody wants the same
 
 /// These lose what a database restored from a backup would have to be told: not both in one run.
 const std::set<Fault> kBrokerLoses{Fault::tail, Fault::rollback, Fault::wipe, Fault::remade,
@@ -35,9 +37,10 @@ class World {
           chance_(setup.seed),
           broker_(schedule_),
           bank_(chance_.branch("bank")),
-          machines_(shop_machines(schedule_, broker_, bank_, chance_.branch("machines"), {})),
+          machines_(
+              shop_machines(schedule_, broker_, bank_, chance_.branch("machines"), {}, setup.keys)),
           customer_(schedule_, broker_, chance_.branch("customer")),
-          market_(schedule_, customer_, chance_.branch("market")),
+          market_(schedule_, customer_, chance_.branch("market"), setup.keys),
           weather_(schedule_, broker_, bank_, machines_, customer_, chance_.branch("weather"),
                    outcome_) {}
 
@@ -98,6 +101,11 @@ class World {
         const shop::Audit audit = shop::audit(books);
         for (const std::string& wrong : audit.violations)
             outcome_.violations.push_back("I3: " + wrong);
+        if (setup_.keys == Keys::hot) {
+            outcome_.coverage.hit("hot keys");
+            for (const std::string& wrong : wrong_points(machines_.back()->store(), books))
+                outcome_.violations.push_back("I11: " + wrong);
+        }
         count(books);
         told(books);
         invariants();
@@ -230,6 +238,7 @@ class World {
             outcome_.coverage.hit("rewind", seen.rewinds);
             outcome_.coverage.hit("reader made anew", seen.reopened);
             outcome_.coverage.hit("catch-up", seen.catch_ups);
+            outcome_.coverage.hit("saga waits for another one's lock", seen.lock_waits);
             outcome_.coverage.hit("dead letter of what is no event",
                                   static_cast<std::uint64_t>(machine->store().aside.count()));
             outcome_.events += machine->node().worker().counts().handled;
@@ -256,7 +265,8 @@ Setup draw(std::uint64_t seed) {
     Setup setup{.seed = seed,
                 .sagas = 5 + static_cast<int>(chance.below(30)),
                 .trouble = chance.between<std::chrono::milliseconds>(5s, 90s),
-                .faults = {}};
+                .faults = {},
+                .keys = chance.branch("keys").happens(kHotRate) ? Keys::hot : Keys::calm};
     const std::set<Fault>& excluded = chance.happens(0.6) ? kServiceLoses : kBrokerLoses;
     for (std::size_t i = 0; i < kFaults; ++i) {
         const auto fault = static_cast<Fault>(i);

@@ -14,6 +14,7 @@ struct Setup {
     int sagas = 20;
     Duration trouble = std::chrono::seconds(40);  ///< how long faults come
     std::set<Fault> faults;
+    Keys keys = Keys::calm;
     std::string show = {};  ///< a saga of which all is printed at the end
     bool operator==(const Setup&) const = default;
 };
