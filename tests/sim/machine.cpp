@@ -97,6 +97,7 @@ void Machine::start(Flags flags) {
         failure_ = refused.what();
     }
     if (!process_ || process_->life.dead()) return bury();
+    if (on_start_) on_start_();
     plan(schedule_.now());
 }
 

@@ -82,6 +82,8 @@ class Machine {
     std::uint64_t acts() const;
     /// Called when a process has ended, however.
     void on_end(std::function<void()> told) { on_end_ = std::move(told); }
+    /// Called when a process has opened its files, before it does anything.
+    void on_start(std::function<void()> told) { on_start_ = std::move(told); }
 
   private:
     struct Process;
@@ -108,7 +110,7 @@ class Machine {
     std::uint64_t plan_ = 0, deaths_ = 0, power_cuts_ = 0;
     Seen seen_;
     std::string failure_;
-    std::function<void()> on_end_;
+    std::function<void()> on_end_, on_start_;
 };
 
 }  // namespace saga::sim

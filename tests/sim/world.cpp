@@ -49,6 +49,8 @@ class World {
         bank_.credit(chance_.happens(0.5) ? 1'000'000 : 6'000);
         broker_.make_assets();
         market_.open(setup_.sagas, setup_.trouble * 3 / 4);
+        for (const auto& machine : machines_)
+            machine->on_start([this, &here = *machine] { look_at(here); });
         weather_.begin(setup_.faults, setup_.trouble);
         const Steady trouble_ends = schedule_.now() + setup_.trouble;
         while (schedule_.step(trouble_ends)) {
@@ -155,24 +157,52 @@ class World {
     }
 
     void invariants() {
-        verify::Landscape landscape;
+        verify::Landscape landscape = seen_stream();
         verify::Options options;
-        const auto any_of = [&](const std::set<Fault>& faults) {
-            return std::any_of(faults.begin(), faults.end(),
-                               [&](Fault fault) { return setup_.faults.contains(fault); });
-        };
-        landscape.stream_whole = !any_of(kBrokerLoses);
         for (const auto& machine : machines_) {
-            landscape.services.push_back(
-                {machine->name(), machine->store().db().handle(),
-                 nlohmann::json::parse(runtime::contract_json(machine->contract()))});
-            if (any_of(kServiceLoses)) options.unordered.insert(machine->name());
+            landscape.services.push_back(seen_service(*machine));
+            if (befalls(kServiceLoses)) options.unordered.insert(machine->name());
         }
-        for (const auto& [seq, message] : broker_.stream(core::kStream)->messages)
-            landscape.stream.push_back({seq, message.subject, message.stored_at, message.bytes});
-        if (!any_of(kServiceLoses)) landscape.answers = answers();
+        if (!befalls(kServiceLoses)) landscape.answers = answers();
+        check(landscape, options, "");
+    }
+
+    /// What a death has left: nothing of it stands apart from the rest. Of a stream that was made
+    /// anew, and that the service has not compared yet, nothing can be said.
+    void look_at(Machine& machine) {
+        verify::Landscape landscape;
+        const Stream* stream = broker_.stream(core::kStream);
+        const core::StoreTime read = machine.store().cursor.position().created;
+        if (stream != nullptr && stream->created == read) landscape = seen_stream();
+        landscape.stream_whole = false;
+        landscape.services.push_back(seen_service(machine));
+        verify::Options options;
+        options.at_rest = false;
+        options.unordered.insert(machine.name());
+        check(landscape, options, "after a death: ");
+    }
+
+    bool befalls(const std::set<Fault>& faults) const {
+        return std::any_of(faults.begin(), faults.end(),
+                           [&](Fault fault) { return setup_.faults.contains(fault); });
+    }
+    verify::Landscape seen_stream() const {
+        verify::Landscape landscape;
+        landscape.stream_whole = !befalls(kBrokerLoses);
+        if (const Stream* stream = broker_.stream(core::kStream))
+            for (const auto& [seq, message] : stream->messages)
+                landscape.stream.push_back(
+                    {seq, message.subject, message.stored_at, message.bytes});
+        return landscape;
+    }
+    static verify::ServiceView seen_service(Machine& machine) {
+        return {machine.name(), machine.store().db().handle(),
+                nlohmann::json::parse(runtime::contract_json(machine.contract()))};
+    }
+    void check(const verify::Landscape& landscape, const verify::Options& options,
+               std::string_view when) {
         for (const verify::Violation& found : verify::check(landscape, options))
-            outcome_.violations.push_back(fmt::format("{}: {} {}: {}", found.invariant,
+            outcome_.violations.push_back(fmt::format("{}: {}{} {}: {}", found.invariant, when,
                                                       found.service, found.saga, found.what));
     }
 
