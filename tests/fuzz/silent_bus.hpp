@@ -8,7 +8,7 @@
 
 namespace saga::fuzz {
 
-class SilentBus final : public bus::Bus {
+class SilentBus : public bus::Bus {
   public:
     std::vector<std::string> answers;
 

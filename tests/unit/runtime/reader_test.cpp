@@ -1,0 +1,102 @@
+// What comes of a consumer that does not deliver in order, or is not ours.
+#include "saga/runtime/reader.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tests/fuzz/silent_bus.hpp"
+
+using namespace saga;
+using namespace std::chrono_literals;
+using runtime::Reader;
+
+namespace {
+
+/// A broker that makes the consumers that it is asked for.
+class Consumers final : public fuzz::SilentBus {
+  public:
+    std::vector<std::uint64_t> starts;  ///< where each that was made begins
+    int deleted = 0;
+    std::uint64_t delivered = 0;  ///< by the next one that is made: another than 0 was there
+
+    void delete_consumer(const std::string&, bus::Done<std::monostate> done) override {
+        ++deleted;
+        done(std::monostate{});
+    }
+    void create_consumer(const bus::ConsumerSpec& spec,
+                         bus::Done<bus::ConsumerState> done) override {
+        starts.push_back(spec.start_seq);
+        done(bus::ConsumerState{.delivered = std::exchange(delivered, 0), .pending = 0});
+    }
+};
+
+constexpr bus::Steady kNow{1h};
+
+bus::StoredMessage message(std::uint64_t seq) {
+    return {.subject = "saga.a.done.B.p00", .bytes = {}, .seq = seq, .stored_at = {}};
+}
+
+/// Opened at 8, and 8 and 9 were read.
+struct Stage {
+    Consumers broker;
+    Reader reader{broker, "a"};
+    Stage() {
+        reader.open(8, {"saga.>"}, kNow);
+        reader.on_message(message(8), 1, 9, kNow);
+        reader.on_message(message(9), 2, 8, kNow);
+    }
+    std::vector<std::uint64_t> read() {
+        std::vector<std::uint64_t> seqs;
+        for (const bus::StoredMessage& each : reader.take()) seqs.push_back(each.seq);
+        return seqs;
+    }
+};
+
+using Seqs = std::vector<std::uint64_t>;
+
+}  // namespace
+
+TEST_CASE("reader: behind a gap in what the consumer delivers nothing counts; it is made anew") {
+    Stage stage;
+    stage.reader.on_message(message(12), 4, 5, kNow);  // the third, at 11, was lost
+    CHECK(stage.reader.read_to() == 9);
+    CHECK(stage.broker.starts == Seqs{8, 10});
+    CHECK(stage.reader.reopened() == 1);
+    stage.reader.on_message(message(11), 1, 1, kNow);
+    CHECK(stage.read() == Seqs{8, 9, 11});
+}
+
+TEST_CASE("reader: a heartbeat that counts more than came tells of a lost last message") {
+    Stage stage;
+    stage.reader.on_heartbeat(2, 10, kNow);
+    CHECK(stage.reader.read_to() == 10);  // no filter takes it
+    stage.reader.on_heartbeat(3, 11, kNow);
+    CHECK(stage.reader.read_to() == 10);
+    CHECK(stage.broker.starts == Seqs{8, 11});
+}
+
+TEST_CASE("reader: a consumer that has delivered already is not ours, and is made anew") {
+    Stage stage;
+    stage.broker.delivered = 3;
+    stage.reader.open(10, {"saga.>"}, kNow);
+    CHECK(stage.broker.starts == Seqs{8, 10, 10});
+    CHECK(stage.broker.deleted == 3);
+}
+
+TEST_CASE("reader: a broker that is silent for too long has lost the consumer") {
+    Stage stage;
+    stage.reader.tick(kNow + core::kMissedHeartbeat);
+    CHECK(stage.broker.starts == Seqs{8});
+    stage.reader.tick(kNow + core::kMissedHeartbeat + 1ns);
+    CHECK(stage.broker.starts == Seqs{8, 10});
+    CHECK(stage.read() == Seqs{8, 9});
+}
+
+TEST_CASE("reader: what a consumer delivers from below its start was read") {
+    Stage stage;
+    stage.reader.open(10, {"saga.>"}, kNow);
+    CHECK(stage.read() == Seqs{});  // to be read again
+    stage.reader.on_message(message(9), 1, 1, kNow);
+    stage.reader.on_message(message(10), 2, 0, kNow);
+    CHECK(stage.read() == Seqs{10});
+    CHECK(stage.reader.at_head());
+}

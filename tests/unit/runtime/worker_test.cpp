@@ -1,0 +1,30 @@
+// What a round commits.
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include "tests/unit/runtime/workshop.hpp"
+
+using namespace saga;
+using namespace saga::test;
+using ::test::Asked;
+using ::test::Checked;
+
+TEST_CASE("worker: a round is one transaction, whatever it does") {
+    Stream stream;
+    Workshop granter{testing::granter(), stream};
+    stream.put(Asked{.ticket = "a", .amount = 1}, "a");
+    stream.put(Asked{.ticket = "b", .amount = 2}, "b");
+    stream.put("saga.asker.done.Asked.p00", {});  // nothing that can be read
+    granter.in().messages = {stream.messages.begin(), stream.messages.end()};
+    int commits = 0;
+    const auto count = [](void* sum) { return ++*static_cast<int*>(sum), 0; };
+    sqlite3_commit_hook(granter.store().db().handle(), count, &commits);
+    granter.worker().round(granter.in(), stream.now);
+    CHECK(commits == 1);
+    CHECK(granter.value("SELECT seq FROM cursor") == 3);
+    CHECK(granter.value("SELECT sum(amount) FROM grants") == 3);
+    CHECK(granter.value("SELECT count(*) FROM aside") == 1);
+    granter.worker().round(granter.in(), stream.now);
+    CHECK(commits == 1);  // nothing is ready
+    sqlite3_commit_hook(granter.store().db().handle(), nullptr, nullptr);
+}
