@@ -83,8 +83,8 @@ inline constexpr std::size_t kMaxRequests = 1'024;
 inline constexpr int kCarefulItems = 64;
 /// Times that an item may be on the table when the process dies.
 inline constexpr int kMaxCrashes = 3;
-/// A call that has been on its way for so long does not kill the process where it begins. Most answers
-/// come sooner; what comes later is silence, during which a process may be killed for other reasons.
+/// A call that has been on its way for so long does not kill the process where it begins. Most
+/// answers come sooner; what is later is silence, in which a process may die for other reasons.
 inline constexpr auto kCallSurvives = 250ms;
 /// A death before that counts as so many after it: a call that kills late is known too, but later.
 inline constexpr int kEarlyDeath = 4;

@@ -110,9 +110,10 @@ class Worker {
     /// Whether the outbox explains an event of our own name, or did before it was pruned.
     bool published(const core::Envelope& own, Time now);
 
-    /// After an unclean stop the first calls are counted before they are made, and one that had just
-    /// begun when the process died is made alone: one that kills the process must not do so for
-    /// ever. False: it was on its way at too many deaths. survived(): it has not just begun any more.
+    /// After an unclean stop the first calls are counted before they are made, and one that had
+    /// just begun when the process died is made alone: one that kills the process must not do so
+    /// for ever. False: it was on its way at too many deaths. survived(): these have been on their
+    /// way for a while.
     bool careful_calls() const { return careful_calls_ > 0; }
     bool died_with(std::int64_t call);
     bool count_call(std::int64_t call);

@@ -129,7 +129,8 @@ void Worker::catch_up_alone(const Delivery& delivery, const std::set<std::string
 }
 
 /// Counts what is about to be on the table, in a transaction of its own; false: the process died of
-/// it too often, and `too_often` was run with it. `weight`: of this one, and of each that it may have.
+/// it too often, and `too_often` was run with it. `weight`: of this death, and of each that it may
+/// have.
 bool Worker::count(const std::string& item, const std::function<void()>& too_often, int weight) {
     if (counted_.contains(item)) return true;
     bool may = true;
