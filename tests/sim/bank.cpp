@@ -1,8 +1,16 @@
 #include "tests/sim/bank.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace saga::sim {
 
 using namespace std::chrono_literals;
+
+namespace {
+constexpr std::array<std::string_view, 3> kBusiness{"", "the bank says no today",
+                                                    "not enough credit"};
+}  // namespace
 
 std::vector<std::byte> Bank::answer(std::string_view subject, Bytes question,
                                     std::string_view key) {
@@ -16,6 +24,8 @@ std::vector<std::byte> Bank::answer(std::string_view subject, Bytes question,
         else
             throw Error("nobody answers there");
     });
+    if (std::find(kBusiness.begin(), kBusiness.end(), receipt.declined) == kBusiness.end())
+        objections.insert(receipt.declined);
     return detail::pack(receipt);
 }
 

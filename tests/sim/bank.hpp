@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "saga/runtime/caller.hpp"
 #include "services/bank/ledger.hpp"
@@ -26,7 +27,8 @@ class Bank {
     shop::BankBooks books() const;    ///< All of them.
     BankHabits habits;
     Chance& chance() { return chance_; }
-    std::uint64_t answered_late = 0;  ///< calls that were answered after an attempt that was not
+    std::uint64_t answered_late = 0;   ///< calls that were answered after an attempt that was not
+    std::set<std::string> objections;  ///< why it declined what no honest client asks
 
   private:
     Chance chance_;

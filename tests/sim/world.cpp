@@ -21,9 +21,10 @@ using namespace std::chrono_literals;
 constexpr auto kLook = 500ms;  // at whether all is at rest
 /// At rest for so long: the stream is looked at every kStreamCheck, and a suspicion twice.
 constexpr auto kQuiet = 2 * core::kStreamCheck + 5s;
-constexpr auto kLiveness = 2h;      // after the faults have ended everything ends within that
-constexpr double kFaultRate = 0.3;  // of being among a seed's faults
-constexpr double kHotRate = 0.2;    // of seeds in which everybody wants the same
+constexpr auto kLiveness = 2h;        // after the faults have ended everything ends within that
+constexpr std::size_t kEnough = 100;  // violations: what begins again and again may end here
+constexpr double kFaultRate = 0.3;    // of being among a seed's faults
+constexpr double kHotRate = 0.2;      // of seeds in which everybody wants the same
 
 /// These lose what a database restored from a backup would have to be told: not both in one run.
 const std::set<Fault> kBrokerLoses{Fault::tail, Fault::rollback, Fault::wipe, Fault::remade,
@@ -83,7 +84,7 @@ class World {
             while (schedule_.step(look)) {
             }
             if (!at_rest()) rest_since = look;
-            if (look - rest_since > kQuiet) return;
+            if (look - rest_since > kQuiet || outcome_.violations.size() > kEnough) return;
         }
         for (const auto& machine : machines_) {
             const std::string state =
@@ -108,6 +109,8 @@ class World {
             for (const std::string& wrong : wrong_points(machines_.back()->store(), books))
                 outcome_.violations.push_back("I11: " + wrong);
         }
+        for (const std::string& why : bank_.objections)
+            outcome_.violations.push_back("I1: a call asked the bank what it objects to: " + why);
         count(books);
         told(books);
         invariants();
