@@ -82,7 +82,9 @@ Committed Worker::round(Inbound& in, Time now) {
     return commit_all(collect(in, options_.batch), in);
 }
 
-Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
+/// `counted`: the name under which its one item was counted.
+Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in,
+                             const std::string* counted) {
     const std::uint64_t cursor = store_.cursor.position().seq;
     const bool moves = in.read_to > cursor && in.messages.empty();
     if (items.empty() && !moves && in.stored_letters.empty()) return {};
@@ -99,6 +101,7 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in) {
             messages == in.messages.size() ? std::max(handled, in.read_to) : handled;
         SAGA_FAILPOINT(moving);
         if (to > cursor) store_.cursor.move_to(to, last_);
+        if (counted != nullptr) store_.attempts.erase(*counted);
     });
     take(in, items);
     in.stored_letters.clear();
@@ -118,35 +121,41 @@ Committed Worker::committed() {
 /// process is known by its count, and parks.
 Committed Worker::commit_one_by_one(Inbound& in) {
     Committed all;
+    try {
+        while (careful_ > 0 && commit_next(in, all)) {
+        }
+        if (careful_ > 0) commit_all({}, in);  // the cursor and stored letters are no items
+    } catch (const store::DiskFull&) {
+        if (all.items == 0) throw;
+        all.more = true;  // what is done is done, and has to be told
+    }
+    return all;
+}
+
+/// False: nothing is ready.
+bool Worker::commit_next(Inbound& in, Committed& all) {
+    std::vector<Item> one = collect(in, 1);
+    if (one.empty()) return false;
+    one.resize(1, one.front());
+    const std::string name = name_of(one.front());
     const auto add = [&](Committed step) {
         std::ranges::move(step.published, std::back_inserter(all.published));
         std::ranges::move(step.replies, std::back_inserter(all.replies));
     };
-    while (careful_ > 0) {
-        std::vector<Item> one = collect(in, 1);
-        if (one.empty()) break;
-        one.resize(1, one.front());
-        const std::string name = name_of(one.front());
-        bool gone = false;
-        count(name, [&] { gone = give_up(one.front()); });
-        add(committed());
-        if (gone) {
-            take(in, one);
-        } else {
-            try {
-                add(commit_all(one, in));
-            } catch (const store::DiskFull&) {
-                if (all.items == 0) throw;
-                all.more = true;  // what is done is done, and has to be told
-                return all;
-            }
-        }
-        transaction([&] { done_with(name); });
-        ++all.items;
-        if (--careful_ == 0) all.more = true;
-    }
-    if (careful_ > 0) commit_all({}, in);  // the cursor and stored letters are no items
-    return all;
+    bool gone = false;
+    count(name, [&] {
+        gone = give_up(one.front());
+        if (gone) store_.attempts.erase(name);
+    });
+    add(committed());
+    if (gone)
+        take(in, one);
+    else
+        add(commit_all(one, in, &name));
+    counted_.erase(name);
+    ++all.items;
+    if (--careful_ == 0) all.more = true;
+    return true;
 }
 
 /// Removes from what is ready what has been committed.

@@ -153,8 +153,10 @@ class Worker {
         }
     }
     std::vector<Item> collect(const Inbound& in, std::size_t most);
-    Committed commit_all(const std::vector<Item>& items, Inbound& in);
+    Committed commit_all(const std::vector<Item>& items, Inbound& in,
+                         const std::string* counted = nullptr);
     Committed commit_one_by_one(Inbound& in);
+    bool commit_next(Inbound& in, Committed& all);
     Committed committed();
     void take(Inbound& in, const std::vector<Item>& items);
     static std::string item_of(std::int64_t call);

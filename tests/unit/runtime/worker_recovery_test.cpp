@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tests/sim/disk.hpp"
 #include "tests/unit/runtime/workshop.hpp"
 
 using namespace saga;
@@ -124,6 +125,40 @@ TEST_CASE("recovery: what is given up before the disk is full is told of") {
     CHECK(auditor.value("SELECT count(*) FROM parked WHERE state = 6") == 1);
     REQUIRE(done.published.size() == 1);
     CHECK(done.published.front().subject.starts_with("saga-dlq.auditor."));
+}
+
+TEST_CASE("recovery: wherever a disk is full, what is committed is taken, and told of") {
+    constexpr std::uint64_t kMessages = 3;
+    int full = 0, partly = 0;
+    for (std::uint64_t room = 0; room < 120'000; room += 1'500) {
+        sim::Life life;
+        sim::Disk disk(1, [] { return core::StoreTime{}; });
+        Stream stream;
+        Workshop auditor{moody_auditor(), stream, {.path = "auditor.db", .vfs = disk.mount(life)}};
+        auditor.die();  // from here on one item at a time
+        for (std::uint64_t i = 0; i < kMessages; ++i)
+            stream.put(Granted{.ticket = "good"}, std::to_string(i));
+        for (const runtime::Delivery& each : stream.messages) auditor.in().messages.push_back(each);
+        disk.set({.room = room});
+        runtime::Committed done;
+        try {
+            done = auditor.worker().round(auditor.in(), stream.now);
+        } catch (const store::DiskFull&) {
+            ++full;
+            auditor.store().rollback();
+        }
+        CAPTURE(room);
+        CHECK(done.items + auditor.in().messages.size() == kMessages);
+        CHECK(done.published.size() == done.items);
+        CHECK(auditor.store().cursor.position().seq == done.items);
+        partly += done.items > 0 && done.more;
+        disk.set({});
+        auditor.work();
+        CHECK(stream.count("Checked") == kMessages);
+        CHECK(auditor.value("SELECT count(*) FROM attempts") == 0);
+    }
+    CHECK(full > 0);
+    CHECK(partly > 0);
 }
 
 TEST_CASE("recovery: a new reaction that kills the process parks, and reads the rest") {

@@ -27,10 +27,8 @@ int Stream::count(std::string_view name) const {
     }));
 }
 
-Workshop::Workshop(Service service, Stream& stream)
-    : service_(std::move(service)),
-      stream_(stream),
-      store_({.path = ":memory:", .vfs = {}}, service_.contract().tables) {
+Workshop::Workshop(Service service, Stream& stream, const store::Database::Options& database)
+    : service_(std::move(service)), stream_(stream), store_(database, service_.contract().tables) {
     start();
 }
 

@@ -39,7 +39,8 @@ struct Stream {
 
 class Workshop {
   public:
-    Workshop(Service service, Stream& stream);
+    Workshop(Service service, Stream& stream,
+             const store::Database::Options& database = {.path = ":memory:", .vfs = {}});
 
     /// Reads what stands in the stream and works until nothing is due; what it publishes stands in
     /// the stream then. Throws what the worker throws.
