@@ -32,6 +32,13 @@ std::set<std::string> reactions_of(const Contract& contract) {
     return names;
 }
 
+/// Zero: it is no event.
+EventId id_of(const bus::StoredMessage& message) {
+    const auto read = core::decode(message.bytes);
+    const auto* envelope = std::get_if<core::Envelope>(&read);
+    return envelope == nullptr ? EventId{} : envelope->id;
+}
+
 }  // namespace
 
 Link::Link(bus::Bus& bus, store::Store& store, Worker& worker, Relay& relay, Reader& reader,
@@ -234,10 +241,7 @@ void Link::looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>&
         if (problem->code != kNoMessage) return failed(*problem);
     } else {
         const auto& message = std::get<bus::StoredMessage>(result);
-        const auto read = core::decode(message.bytes);
-        const auto* envelope = std::get_if<core::Envelope>(&read);
-        holds = core::holds(checkpoint, message.stored_at,
-                            envelope == nullptr ? EventId{} : envelope->id);
+        holds = core::holds(checkpoint, message.stored_at, id_of(message));
     }
     if (holds) return confirmed_ ? go_back_to(checkpoint.seq) : sound();
     if (!confirmed_ && !again("another message stands where one was read")) return;
@@ -248,7 +252,39 @@ void Link::sound() {
     judging_ = false;
     suspicion_.clear();
     next_judgement_ = now_ + core::kStreamCheck;
-    if (state_ == LinkState::judging) first_ || worker_.catching_up() ? record() : read();
+    if (state_ == LinkState::reading) look_where_we_are();
+    if (state_ != LinkState::judging) return;
+    read_again();
+    first_ || worker_.catching_up() ? record() : read();
+}
+
+/// Above the newest checkpoint nothing was handled, because nothing there concerned us; while we
+/// were away the broker may have lost that part, and have other messages there now.
+void Link::read_again() {
+    const auto newest = store_.cursor.checkpoints().newest();
+    const core::Position position = store_.cursor.position();
+    const std::uint64_t seq = std::max(newest ? newest->seq : 0, stream_.state.first_seq - 1);
+    if (seq >= position.seq) return;
+    store_.db().begin();
+    store_.cursor.rewind_to(seq, position.created, position.deleted);
+    store_.db().commit();
+}
+
+/// A checkpoint where the reader stands: what concerns nobody here is not read again from far back.
+void Link::look_where_we_are() {
+    const auto newest = store_.cursor.checkpoints().newest();
+    const std::uint64_t here = store_.cursor.position().seq;
+    if (here < stream_.state.first_seq || (newest && newest->seq >= here)) return;
+    bus_.message_at(here, [this, here](const bus::Result<bus::StoredMessage>& result) {
+        const auto* message = std::get_if<bus::StoredMessage>(&result);
+        const auto before = store_.cursor.checkpoints().newest();
+        const std::uint64_t seq = store_.cursor.position().seq;
+        if (message == nullptr || !reading() || seq < here || (before && before->seq >= here))
+            return;
+        store_.db().begin();
+        store_.cursor.move_to(seq, core::Checkpoint{here, message->stored_at, id_of(*message)});
+        store_.db().commit();
+    });
 }
 
 /// One transaction: the cursor, the checkpoints above it, and what must be published again.
@@ -343,6 +379,7 @@ void Link::read() {
     first_ = false;
     reader_.open(store_.cursor.position().seq + 1, worker_.subscription().filters(), now_);
     relay_.connected(stream_.state.last_seq);
+    relay_.passed(store_.cursor.position().seq);
     relay_.hold(worker_.catching_up());
 }
 

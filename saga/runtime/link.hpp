@@ -63,6 +63,8 @@ class Link {
     void look_at(std::size_t nth_newest);
     void looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>& result);
     void sound();
+    void read_again();
+    void look_where_we_are();
     void go_back_to(std::uint64_t seq);
 
     void record();

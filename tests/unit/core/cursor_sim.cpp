@@ -10,14 +10,11 @@
 #include <set>
 #include <vector>
 
-#include "saga/core/history.hpp"
 #include "saga/core/outgoing.hpp"
+#include "tests/unit/core/cursor_sim_stream.hpp"
 
 namespace saga::test {
 namespace {
-
-using core::StoreTime;
-using std::chrono::nanoseconds;
 
 constexpr int kServices = 3, kCommands = 12, kSteps = 140, kHealing = 200;
 
@@ -29,73 +26,10 @@ EventId event_id(int service, int saga, int nth) {
     return id;
 }
 
-// ---- the broker ---------------------------------------------------------------------------------
-
-struct Entry {
-    EventId id;  ///< zero: deleted, a hole
-    StoreTime at;
-};
-
-class Stream {
-  public:
-    explicit Stream(std::mt19937_64& random) : random_(random) { remake(); }
-
-    /// The duplicate window reaches back a while: then the original sequence is the answer.
-    std::uint64_t publish(const EventId& id) {
-        const std::size_t window = random_() % 8 == 0 ? 2 : 1'000;
-        for (std::size_t back = 0; back < std::min(window, log_.size()); ++back)
-            if (log_[log_.size() - 1 - back].id == id) return log_.size() - back;
-        log_.push_back({id, tick()});
-        return log_.size();
-    }
-    void lose_tail() {
-        const std::size_t most = random_() % 8 == 0 ? log_.size() : 3;
-        const std::size_t lost = 1 + random_() % std::min(most, log_.size());
-        log_.resize(log_.size() - lost);
-    }
-    void lose_one() { log_[random_() % log_.size()].id = {}; }
-    void remake() {
-        log_.clear();
-        created_ = tick();
-    }
-
-    core::StreamState state() const {
-        const auto deleted =
-            std::count_if(log_.begin(), log_.end(), [](const Entry& entry) { return !entry.id; });
-        return {.created = created_,
-                .first_seq = 1,
-                .last_seq = log_.size(),
-                .deleted = static_cast<std::uint64_t>(deleted)};
-    }
-    std::uint64_t first_hole() const {
-        const auto hole =
-            std::find_if(log_.begin(), log_.end(), [](const Entry& entry) { return !entry.id; });
-        return static_cast<std::uint64_t>(hole - log_.begin()) + 1;
-    }
-    const Entry& at(std::uint64_t seq) const { return log_[seq - 1]; }
-    bool has(std::uint64_t seq) const { return seq <= log_.size() && at(seq).id; }
-    std::uint64_t last() const { return log_.size(); }
-    bool empty() const { return log_.empty(); }
-    /// Where it stands first; 0: nowhere.
-    std::uint64_t find(const EventId& id) const {
-        for (std::uint64_t seq = 1; seq <= last(); ++seq)
-            if (at(seq).id == id) return seq;
-        return 0;
-    }
-
-  private:
-    StoreTime tick() { return StoreTime(nanoseconds(++clock_)); }
-    std::mt19937_64& random_;
-    std::vector<Entry> log_;
-    StoreTime created_;
-    std::int64_t clock_ = 0;
-};
-
-// ---- a service ----------------------------------------------------------------------------------
-
 class Service {
   public:
-    Service(int number, Stream& stream, std::mt19937_64& random, Without without, Outcome& outcome)
+    Service(int number, LossyStream& stream, std::mt19937_64& random, Without without,
+            Outcome& outcome)
         : number_(number), stream_(stream), random_(random), without_(without), outcome_(outcome) {}
 
     void command(int saga) { outgoing_.add(commit(saga, 0)); }
@@ -114,6 +48,7 @@ class Service {
     bool mark();
     bool pull();
     bool work();
+    bool look();
 
     std::string lost() const;
 
@@ -124,7 +59,7 @@ class Service {
     };
     struct Read {
         std::uint64_t seq;
-        Entry entry;
+        StreamEntry entry;
     };
 
     core::Outgoing::Row commit(int saga, int nth) {
@@ -139,6 +74,10 @@ class Service {
         for (const Row& row : outbox_)
             if (row.stream_seq == 0) outgoing_.add(row.row);
     }
+    /// As its filters say.
+    bool reads(const EventId& id) const {
+        return id.bytes[0] == number_ + 1 || (id.bytes[1] + number_) % 2 == 0;
+    }
     void judge();
     void look_for_one_that_holds(std::uint64_t below);
     bool holds(const core::Checkpoint& checkpoint) const;
@@ -147,7 +86,7 @@ class Service {
     void settle(const EventId& id, std::uint64_t seq);
 
     const int number_;
-    Stream& stream_;
+    LossyStream& stream_;
     std::mt19937_64& random_;
     const Without without_;
     Outcome& outcome_;
@@ -176,6 +115,10 @@ bool Service::connect() {
         for (std::uint64_t seq = position_.seq + 1; seq <= stream_.last(); ++seq)
             if (stream_.has(seq)) outgoing_.stands(stream_.at(seq).id, seq);
     started_ = true;
+    const auto newest = checkpoints_.newest();  // nothing above it was handled
+    if (without_ != Without::reading_again)
+        position_.seq = std::min(position_.seq, newest ? newest->seq : 0);
+    if (without_ == Without::start_at_it && stream_.last() > position_.seq) ++position_.seq;
     if (without_ == Without::death_of_acks) {
         outgoing_.restart();
     } else {
@@ -212,7 +155,7 @@ void Service::judge() {
 
 bool Service::holds(const core::Checkpoint& checkpoint) const {
     if (!stream_.has(checkpoint.seq)) return false;
-    const Entry& entry = stream_.at(checkpoint.seq);
+    const StreamEntry& entry = stream_.at(checkpoint.seq);
     const bool blind = without_ == Without::store_time;
     return core::holds(checkpoint, blind ? checkpoint.stored_at : entry.at, entry.id);
 }
@@ -231,7 +174,6 @@ void Service::go_back_to(std::uint64_t seq) {
     ++outcome_.rewinds;
     const core::StreamState stream = stream_.state();
     position_ = {stream.created, std::min(seq, position_.seq), stream.deleted};
-    if (without_ == Without::start_at_it && stream.last_seq > position_.seq) ++position_.seq;
     checkpoints_.forget_above(seq);
     if (without_ != Without::unsettling)
         for (Row& row : outbox_)
@@ -261,7 +203,8 @@ bool Service::mark() {
 
 bool Service::pull() {
     if (!connected_ || next_ > stream_.last()) return false;
-    if (stream_.has(next_)) queue_.push_back({next_, stream_.at(next_)});
+    if (stream_.has(next_) && reads(stream_.at(next_).id))
+        queue_.push_back({next_, stream_.at(next_)});
     ++next_;
     return true;
 }
@@ -281,10 +224,20 @@ bool Service::work() {
         last = {read.seq, read.entry.at, read.entry.id};
     }
     if (last) checkpoints_.add(*last);
+    if (queue_.empty()) position_.seq = std::max(position_.seq, next_ - 1);
     for (const core::Outgoing::Row& row : committed) outgoing_.add(row);
     const std::size_t again = without_ == Without::passing ? 0 : outgoing_.passed(position_.seq);
     outcome_.sent_again += again;
     return most > 0 || again > 0;
+}
+
+/// What stands where the reader does, which need not be an event that it reads.
+bool Service::look() {
+    const auto newest = checkpoints_.newest();
+    const std::uint64_t here = position_.seq;
+    if (!connected_ || !stream_.has(here) || (newest && newest->seq >= here)) return false;
+    checkpoints_.add({here, stream_.at(here).at, stream_.at(here).id});
+    return true;
 }
 
 /// A command is answered by every other service with one event, some of those by another one.
@@ -315,7 +268,7 @@ std::string Service::lost() const {
         last_of[row.row.saga] = at;
     }
     for (std::uint64_t seq = 1; seq <= stream_.last(); ++seq)
-        if (stream_.has(seq) && !handled_.contains(stream_.at(seq).id))
+        if (stream_.has(seq) && reads(stream_.at(seq).id) && !handled_.contains(stream_.at(seq).id))
             return fmt::format("service {}: never handled {}", number_, seq);
     return {};
 }
@@ -331,7 +284,7 @@ class Simulation {
 
     Outcome run() {
         for (int step = 0; step < kSteps; ++step)
-            if (!fault(random_() % 1'000)) act(services_[random_() % kServices], random_() % 10);
+            if (!fault(random_() % 1'000)) act(services_[random_() % kServices], random_() % 11);
         heal();
         for (const Service& service : services_)
             if (outcome_.lost.empty()) outcome_.lost = service.lost();
@@ -368,6 +321,7 @@ class Simulation {
         if (what >= 4 && what <= 6) service.pull();
         if (what == 7 || what == 8) service.work();
         if (what == 9) service.connect();
+        if (what == 10) service.look();
     }
 
     /// Nothing breaks any more, and everybody works until there is nothing left to do.
@@ -385,7 +339,7 @@ class Simulation {
 
     std::mt19937_64 random_;
     Outcome outcome_;
-    Stream stream_;
+    LossyStream stream_;
     std::vector<Service> services_;
     int commands_ = 0;
 };

@@ -14,12 +14,13 @@ enum class Without : std::uint8_t {
     judgement,         ///< a new connection looks neither at the stream nor at a checkpoint
     store_time,        ///< a checkpoint holds where its event stands, whenever it was stored
     older_checkpoint,  ///< a rewind goes to the newest checkpoint, whether it holds or not
-    start_at_it,       ///< a rewind starts after the message that follows the checkpoint
+    start_at_it,       ///< a new connection reads on after the message behind the checkpoint
     unsettling,        ///< a rewind publishes nothing again
     death_of_acks,     ///< PubAcks count on, over a new connection
     passing,           ///< nobody looks whether the reader passed what was acknowledged
     death_of_queue,    ///< what was read and not handled is handled, over a new connection
     read_back,         ///< a PubAck settles
+    reading_again,     ///< a new connection goes on where the reader stood, not at the checkpoint
 };
 
 struct Outcome {
@@ -28,8 +29,8 @@ struct Outcome {
 };
 
 /// Random work and faults, then healing, then the count: every event that was committed stands in
-/// the stream, every service has handled every event of the stream, and the events that one service
-/// published in one saga stand in the order of their commits.
+/// the stream, every service has handled every event of the stream that it reads, and the events
+/// that one service published in one saga stand in the order of their commits.
 Outcome simulate(std::uint64_t seed, Without without = Without::nothing);
 
 }  // namespace saga::test

@@ -50,4 +50,5 @@ TEST_CASE("broker: each rule that is taken away brings losses back") {
     CHECK(loses(Without::passing));
     CHECK(loses(Without::death_of_queue));
     CHECK(loses(Without::read_back));
+    CHECK(loses(Without::reading_again));
 }
