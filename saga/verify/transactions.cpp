@@ -79,6 +79,8 @@ void TransactionsCheck::origin(const Known& known, const OutRow& row) {
     const Event& event = row.event;
     const auto is_its = [&](const CommandRow& each) { return each.event == event.id; };
     const auto ran = [&](const StepRow& each) { return each.step == event.step; };
+    // A record that nothing leads to: a stranger sent it, and an operator was told.
+    if (service_.has(event.id, Trace::In::aside, "")) return;
     switch (origin_of(service_, event)) {
         case Origin::command:
             if (std::none_of(known.commands.begin(), known.commands.end(), is_its))

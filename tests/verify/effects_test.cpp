@@ -1,4 +1,6 @@
 // I1 and I2: what one transaction writes, and how often.
+#include <fmt/format.h>
+
 #include "tests/verify/damage.hpp"
 #include "tests/verify/troubled.hpp"
 
@@ -40,6 +42,21 @@ TEST_CASE("verify: I2 refutes a journal row without its event, and an event with
     CHECK(refutes(damaged(small_village(), "asker",
                           "UPDATE commands SET event_id = randomblob(16) WHERE saga = 1"),
                   "I2"));
+}
+TEST_CASE("verify: I2 lets a record stand that nothing leads to, once it is a dead letter") {
+    constexpr auto kNobodyGave = "DELETE FROM commands WHERE saga = 1;";
+    const auto told = [&](const std::string& step) {
+        return damaged(small_village(), "asker",
+                       kNobodyGave +
+                           fmt::format("INSERT INTO aside (event_id, saga_id, step, reason, "
+                                       "subject, message, stream_seq, stored_at, at) "
+                                       "SELECT event_id, 'held-1', '{}', 'on record', subject, "
+                                       "envelope, stream_seq, at, at FROM outbox "
+                                       "WHERE saga = 1 AND subject LIKE '%.Asked.%'",
+                                       step));
+    };
+    CHECK_FALSE(has(told(""), "I2"));
+    CHECK(refutes(told("ask"), "I2"));  // a step that did not take it says nothing of its origin
 }
 TEST_CASE("verify: I2 refutes rows of a saga that is not there") {
     CHECK(refutes(damaged(small_village(), "granter", "DELETE FROM sagas WHERE id = 'held-1'"),
