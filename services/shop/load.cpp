@@ -28,19 +28,24 @@ constexpr int kScarceUnits = 500;         // of the one that many want
 struct Given {
     std::string file, prefix;
     double rate = 50;
+    int hot = 0;
     money::Cents credit_cents = 20'000'000;
 };
 
 /// Orders that end in every way: a scarce product, parcels that are too heavy, customers who run
-/// out of money.
-std::vector<FileOrder> made_orders() {
+/// out of money. Every other one is of `hot` customers for `hot` products, if that is not 0: sagas
+/// that want the same account and the same shelf at once.
+std::vector<FileOrder> made_orders(int hot) {
     constexpr int kOrders = 200;
     std::vector<FileOrder> orders;
     for (int i = 0; i < kOrders; ++i) {
         const bool scarce = i % 5 == 0, heavy = i % 23 == 1, dear = i % 17 == 2;
-        PlaceOrder order{.order_id = fmt::format("{}", i),
-                         .customer_id = fmt::format("customer-{}", i % 13)};
-        order.lines.push_back({.sku = scarce ? "LOAD-SCARCE" : fmt::format("LOAD-{}", i % 7),
+        const std::string wanted = hot > 0 && i % 2 == 0 ? fmt::format("HOT-{}", i / 2 % hot) : "";
+        PlaceOrder order{
+            .order_id = fmt::format("{}", i),
+            .customer_id = wanted.empty() ? fmt::format("customer-{}", i % 13) : wanted};
+        const std::string sku = scarce ? "LOAD-SCARCE" : fmt::format("LOAD-{}", i % 7);
+        order.lines.push_back({.sku = wanted.empty() ? sku : wanted,
                                .quantity = heavy ? 130 : 1 + i % 4,
                                .unit_price_cents = dear ? 90'000'000 : 100 + i % 9});
         if (i % 3 == 0)
@@ -55,7 +60,7 @@ class Load {
     Load(const Options& options, Given given)
         : options_(options),
           given_(std::move(given)),
-          orders_(given_.file.empty() ? made_orders()
+          orders_(given_.file.empty() ? made_orders(given_.hot)
                                       : read_orders(given_.file, read_file(given_.file))) {
         sigemptyset(&stops_);
         for (const int signal : {SIGTERM, SIGINT}) sigaddset(&stops_, signal);
@@ -170,7 +175,14 @@ void add_load(CLI::App& app, Options& options) {
         "Fills the shelves first. A line for each order: {\"key\":ID,\"result\":\"ok\"}, or "
         "\"fail\" where it was\nrefused, or \"unknown\" where nobody answered. `saga chaos` reads "
         "them.\nExample:\n  shop load --rate 50");
-    command->add_option("--orders", given->file, "taken again and again, each time under new ids");
+    CLI::Option* file = command->add_option("--orders", given->file,
+                                            "taken again and again, each time under new ids");
+    command
+        ->add_option("--hot", given->hot,
+                     "every other order is of one of so many customers, for one of so many "
+                     "products: sagas\nthat fight for the same rows")
+        ->check(CLI::Range(1, 100))
+        ->excludes(file);
     command->add_option("--rate", given->rate, "orders a second")->check(CLI::Range(0.1, 1e5));
     command->add_option("--prefix", given->prefix, "of the ids; otherwise a new one each time");
     command->add_option("--credit", given->credit_cents, "cents that an account opens with");
