@@ -12,6 +12,11 @@ namespace saga::bus {
 namespace {
 
 constexpr auto kIdempotencyKey = "Idempotency-Key";
+/// How often a client asks whether the broker is there, and how many of these may stay unanswered:
+/// a connection whose other end is gone without a word ends after three. nats.c's own two minutes
+/// would leave calls, clients and a bank deaf for six.
+constexpr std::chrono::milliseconds kPing{2'000};
+constexpr int kPingsUnanswered = 2;
 
 std::vector<std::byte> bytes_of(natsMsg* message) {
     const auto* begin = reinterpret_cast<const std::byte*>(natsMsg_GetData(message));
@@ -155,6 +160,8 @@ NatsClient::NatsClient(const Address& address, const std::string& name) {
     natsOptions_SetReconnectWait(options.get(), 100);
     natsOptions_SetReconnectBufSize(options.get(), 0);
     natsOptions_SetFailRequestsOnDisconnect(options.get(), true);
+    natsOptions_SetPingInterval(options.get(), kPing.count());
+    natsOptions_SetMaxPingsOut(options.get(), kPingsUnanswered);
     if (!address.inbox_prefix.empty())
         natsOptions_SetCustomInboxPrefix(options.get(), address.inbox_prefix.c_str());
     natsConnection* made = nullptr;

@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "saga/bus/nats_client.hpp"
 #include "saga/cli/chaos/told.hpp"
 #include "saga/cli/process.hpp"
+#include "tests/integration/broker.hpp"
 
 using namespace saga::cli;
 using namespace std::chrono_literals;
@@ -135,6 +137,31 @@ TEST_CASE("proxy: what is late comes in its order") {
     }
     while (all.size() < 3) all += heard(line.server);
     CHECK(all == "abc");
+}
+
+TEST_CASE("client: one whose other end is gone without a word is heard and served again") {
+    saga::testing::Broker broker(saga::testing::servers().front());
+    const auto port = std::stoul(broker.url().substr(broker.url().rfind(':') + 1));
+    Proxy proxy(static_cast<std::uint16_t>(port), 1);
+    const std::size_t link = proxy.add();
+    saga::bus::Address address;
+    address.url = "nats://127.0.0.1:" + std::to_string(proxy.port(link));
+    saga::bus::NatsClient bank(address, "bank"), shop(address, "shop");
+    bank.serve("bank.open", 1, [](auto questions) {
+        return std::vector<std::optional<std::vector<std::byte>>>(questions.size(),
+                                                                  std::vector<std::byte>(1));
+    });
+    const auto answered = [&] {
+        try {
+            return shop.request("bank.open", {}, 100ms).size() == 1;
+        } catch (const saga::Error&) {
+            return false;
+        }
+    };
+    REQUIRE(saga::testing::eventually(answered));
+    proxy.set(link, LinkFault::half_open);
+    CHECK(saga::testing::eventually([&] { return !answered(); }));
+    CHECK(saga::testing::eventually(answered));
 }
 
 TEST_CASE("told: the best answer to each key counts, other lines do not") {
