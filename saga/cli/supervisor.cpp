@@ -127,6 +127,11 @@ bool Supervisor::runs(std::size_t program) const {
     return ward.group != 0 && !ward.status;
 }
 
+bool Supervisor::revives(std::size_t program) const {
+    const Ward& ward = *wards_[program];
+    return ward.wanted && (ward.group == 0 || ward.status || ward.struck);
+}
+
 void Supervisor::begin(std::size_t program, Steady now) {
     Ward& ward = *wards_[program];
     ward.since = now;

@@ -57,7 +57,7 @@ std::optional<Attack::Sample> Attack::sample(bool old) {
             api_or_null(stage_.client(), "$JS.API.STREAM.MSG.GET.SAGA", ask.dump(), kRequest);
         const auto message = answer.is_object() ? answer["message"] : nlohmann::json();
         auto bytes = from_base64(field(message, "data", std::string()));
-        if (!bytes || forged_.contains(*bytes)) return std::nullopt;
+        if (!bytes) return std::nullopt;
         return Sample{field(message, "subject", std::string()), *std::move(bytes)};
     } catch (const Error&) {
         return std::nullopt;
@@ -83,7 +83,6 @@ std::optional<Attack::Sample> Attack::with_forged_id() {
         if (at == found->bytes.end()) continue;
         const Bin other = noise(4);
         std::copy(other.begin(), other.end(), at + 12);
-        forged_.insert(found->bytes);
         return found;
     }
     return std::nullopt;
@@ -116,10 +115,6 @@ std::size_t Attack::send() {
         return stored;  // whoever does not answer is down, or takes it for no question
     }
     return stored;
-}
-
-bool Attack::is_forged(const Bin& bytes) const {
-    return forged_.contains(bytes);
 }
 
 }  // namespace saga::cli

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <random>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -18,8 +17,6 @@ class Attack {
     std::size_t send();
     /// Bytes that no reader can take for an event, under the name of one that `reader` reads.
     bool junk();
-    /// Whether we made it from an event, under an id that no service gave.
-    bool is_forged(const std::vector<std::byte>& bytes) const;
 
   private:
     struct Sample {
@@ -34,7 +31,6 @@ class Attack {
 
     Stage& stage_;
     std::mt19937_64& chance_;
-    std::set<std::vector<std::byte>> forged_;
 };
 
 }  // namespace saga::cli

@@ -72,7 +72,7 @@ class Trying {
           tally_(tally),
           stage_(stage),
           say_(tally),
-          torment_(stage, tally, {.kinds = given.kinds, .previous = given.previous}, say_) {}
+          torment_(stage, tally, given.kinds, say_) {}
 
     void run() {
         torment_.open();
@@ -138,6 +138,14 @@ files::path folder(const Given& given) {
     return pattern;
 }
 
+files::path previous(const Given& given) {
+    if (given.previous.empty()) return {};
+    if (files::is_directory(given.previous)) return files::absolute(given.previous);
+    throw Stop(kError, fmt::format("{} is no folder: --previous names one with programs of an "
+                                   "earlier build",
+                                   given.previous));
+}
+
 void report(const Options& options, const Given& given, const Tally& tally,
             const files::path& data) {
     if (options.json) {
@@ -171,6 +179,7 @@ void chaos(const Options& options, Given given) {
                      .broker = find_broker(given.server),
                      .data = folder(given),
                      .folder = folder_of(given.config),
+                     .previous = previous(given),
                      .trial = std::move(config.trial),
                      .seed = tally.seed};
     const files::path data = plan.data;
@@ -212,7 +221,8 @@ void add_chaos(CLI::App& app, Options& options) {
     command->add_option("--load", given->load, "instead of the file's")->type_name("COMMAND");
     command->add_option("--seed", given->seed, "of everything that is drawn")->type_name("N");
     command->add_option("--kills", given->least_kills, "fail below so many")->type_name("N");
-    command->add_option("--previous", given->previous, "programs of an earlier build")
+    command
+        ->add_option("--previous", given->previous, "programs of an earlier build: begin as these")
         ->type_name("DIR");
     add_duration(*command, "--rest", given->bound,
                  "until which everything must be at rest; otherwise 2m");

@@ -47,6 +47,8 @@ Stage::Stage(Plan plan, Signals& signals, Guard& guard)
         Member& member = members_.emplace_back(Member{.program = program});
         member.link = proxy_->add();
         member.data = plan_.data / program.name;
+        const files::path earlier = plan_.previous / program.path.filename();
+        if (!plan_.previous.empty() && files::exists(earlier)) member.earlier = earlier;
         files::create_directories(member.data);
     }
 }
@@ -76,6 +78,7 @@ void Stage::open(const std::map<std::string, std::string>& env) {
         Launch launch = program_launch(
             member.program, fmt::format("nats://127.0.0.1:{}", proxy_->port(member.link)),
             member.data);
+        if (!member.earlier.empty()) launch.program = member.earlier;
         if (const auto more = env.find(member.name()); more != env.end())
             set(launch.env, more->second.substr(0, more->second.find('=')),
                 more->second.substr(more->second.find('=') + 1));
@@ -151,6 +154,8 @@ bool Stage::await_ready(Member& member, Duration limit) {
 }
 
 bool Stage::stop(Member& member) {
+    // What dies of something else just now does not stop cleanly.
+    until(kProgramStops, [&] { return !supervisor_.revives(member.number); });
     supervisor_.stop(member.number);
     const bool gone = until(kProgramStops, [&] { return supervisor_.gone(member.number); });
     if (!gone) {

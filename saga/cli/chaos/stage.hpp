@@ -27,6 +27,8 @@ struct Member {
     std::size_t link = 0;    ///< of the proxy
     std::filesystem::path data;
     std::vector<std::string> failpoints;  ///< what its `--failpoints` lists
+    std::vector<std::string> at_first;    ///< the same, of the build that it begins as
+    std::filesystem::path earlier;        ///< the program of an earlier build, where there is one
     std::string contract;                 ///< what its `--contract` prints
     std::string said;                     ///< since it was cleared; the last 64 KiB
     bool may_abort = false;               ///< a fault that asks for it is on
@@ -48,6 +50,7 @@ class Stage {
     struct Plan {
         std::vector<Placed> programs;
         std::filesystem::path broker, data, folder;  ///< folder: of the configuration
+        std::filesystem::path previous;              ///< programs of an earlier build; may be empty
         Trial trial;
         std::uint64_t seed = 0;
     };
@@ -56,8 +59,8 @@ class Stage {
     Stage(const Stage&) = delete;
     Stage& operator=(const Stage&) = delete;
 
-    /// Starts the broker, makes its streams, starts the programs. `env`: more of a program's, for
-    /// its first start.
+    /// Starts the broker, makes its streams, starts the programs, each as its earlier build where
+    /// there is one. `env`: more of a program's, for its first start.
     void open(const std::map<std::string, std::string>& env = {});
     /// Lets time pass until `met`, at most `limit`; whether it was met.
     bool until(Duration limit, const std::function<bool()>& met);

@@ -14,10 +14,11 @@ constexpr auto kOld = 3.0;  // seconds that a service which is at rest leaves no
 
 }  // namespace
 
-Torment::Torment(Stage& stage, Tally& tally, Wish wish, std::function<void(const std::string&)> say)
+Torment::Torment(Stage& stage, Tally& tally, std::vector<std::string> kinds,
+                 std::function<void(const std::string&)> say)
     : stage_(stage),
       tally_(tally),
-      wish_(std::move(wish)),
+      wish_(std::move(kinds)),
       say_(std::move(say)),
       chance_(tally.seed),
       attack_(stage, chance_) {
@@ -55,8 +56,7 @@ std::vector<std::string> Torment::kinds() {
 
 bool Torment::wanted(std::string_view kind) const {
     if (tally_.skipped.contains(std::string(kind))) return false;
-    return wish_.kinds.empty() ||
-           std::find(wish_.kinds.begin(), wish_.kinds.end(), kind) != wish_.kinds.end();
+    return wish_.empty() || std::find(wish_.begin(), wish_.end(), kind) != wish_.end();
 }
 
 // ---- the course ---------------------------------------------------------------------------------
@@ -69,6 +69,7 @@ void Torment::run(Duration time) {
     if (wanted("failpoints"))
         for (const Point& point : points()) due.emplace_back([this, point] { failpoint(point); });
     std::shuffle(due.begin(), due.end(), chance_);
+    upgrade();
     for (const auto& each : due) each();
     std::vector<Kind> again;
     for (const Kind& kind : all())
@@ -205,24 +206,31 @@ void Torment::clock() {
     ++tally_.kills;
 }
 
-/// One after the other stops, runs as an earlier build where there is one, and comes back.
+void Torment::restart(Member& member) {
+    if (!stage_.stop(member)) wrong(member.name() + " does not stop when it is asked to");
+    stage_.supervisor().launch(member.number).program = member.program.path;
+    stage_.start(member);
+    if (!stage_.await_ready(member, S(30)))
+        wrong(member.name() + " does not become ready after a restart");
+}
+
 void Torment::rolling() {
-    say_(wish_.previous.empty()
-             ? "rolling restart"
-             : "rolling restart through the builds of " + wish_.previous.string());
-    const auto restart = [&](Member& member, const std::filesystem::path& program) {
-        if (!stage_.stop(member)) wrong(member.name() + " does not stop when it is asked to");
-        stage_.supervisor().launch(member.number).program = program;
-        stage_.start(member);
-        stage_.await_ready(member, S(15));
-    };
-    if (!wish_.previous.empty())
-        for (Member& member : stage_.members()) {
-            const auto earlier = wish_.previous / member.program.path.filename();
-            if (std::filesystem::exists(earlier)) restart(member, earlier);
-        }
-    for (Member& member : stage_.members()) restart(member, member.program.path);
+    say_("rolling restart");
+    for (Member& member : stage_.members()) restart(member);
     struck("rolling");
+}
+
+void Torment::upgrade() {
+    if (stage_.plan().previous.empty()) return;
+    linger(S(2));
+    for (Member& member : stage_.members()) {
+        if (member.earlier.empty()) continue;
+        say_(fmt::format("upgrade of {}, which began as {}", member.name(),
+                         member.earlier.string()));
+        restart(member);
+        struck("upgrade");
+        linger(draw(500ms, 1'500ms));
+    }
 }
 
 void Torment::attack() {

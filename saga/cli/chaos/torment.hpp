@@ -15,11 +15,9 @@ namespace saga::cli {
 /// One thread. After each fault the landscape is whole again, though it may still be at work.
 class Torment {
   public:
-    struct Wish {
-        std::vector<std::string> kinds;  ///< empty: all that are possible here
-        std::filesystem::path previous;  ///< programs of an earlier build; may be empty
-    };
-    Torment(Stage& stage, Tally& tally, Wish wish, std::function<void(const std::string&)> say);
+    /// `kinds`: empty: all that are possible here.
+    Torment(Stage& stage, Tally& tally, std::vector<std::string> kinds,
+            std::function<void(const std::string&)> say);
 
     static std::vector<std::string> kinds();
     /// Starts the landscape, and harms its very first start.
@@ -54,6 +52,10 @@ class Torment {
     void pause();
     void clock();
     void rolling();
+    /// From the earlier builds with which it all began to these, with both at work in between.
+    void upgrade();
+    /// It stops cleanly and comes back as this build.
+    void restart(Member& member);
     // Of the broker
     void broker_kill();
     void broker_pause();
@@ -78,8 +80,9 @@ class Torment {
     std::vector<Point> points();
     std::vector<Member*> having(const std::string& point);
     void failpoint(const Point& point);
-    bool reached(Member& member, const Point& point);
+    bool reached(Member& member, const Point& point, Duration limit);
     void provoke(Member& member, const std::string& point);
+    std::vector<Member*> answering(const Member& member);
     bool seen(Member& member, const Point& point, Duration limit);
 
     static std::filesystem::path clock_library();
@@ -100,7 +103,7 @@ class Torment {
 
     Stage& stage_;
     Tally& tally_;
-    Wish wish_;
+    const std::vector<std::string> wish_;
     std::function<void(const std::string&)> say_;
     std::mt19937_64 chance_;
     Attack attack_;

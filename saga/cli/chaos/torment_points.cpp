@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "saga/cli/buckets.hpp"
 #include "saga/cli/chaos/torment.hpp"
 #include "saga/cli/words.hpp"
 
@@ -16,7 +17,8 @@ namespace {
 namespace files = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr auto kReached = 4s;  // a place that is on every event's way
+// Until a place is reached that is on every event's way; the bank may be silent meanwhile.
+constexpr std::array<Duration, 3> kReached{4s, 8s, 15s};
 constexpr auto kFirstStart = 15s;
 constexpr int kLast = 12;               // times that a place is passed before it strikes, at most
 constexpr auto kFresh = "migrating";    // only a new database comes there
@@ -25,12 +27,28 @@ constexpr auto kOlder = "catching_up";  // only a database that is older than th
 constexpr std::array<std::string_view, 8> kRare{"letter",   "rewinding",     "starting", "pruning",
                                                 "stopping", "checkpointing", "timer",    kOlder};
 constexpr std::string_view kFails = "commit";  // the place where an I/O error can be asked for
+// On the way out of a process that was asked to stop.
+constexpr std::array<std::string_view, 2> kLeaving{"stopping", "checkpointing"};
+// What a service's contract must hold, or else it never comes there.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kNeeds{
+    {{"asking", R"("calls":true)"},
+     {"answered", R"("calls":true)"},
+     {"timer", R"("expects":[{)"},
+     {"replying", R"("commands":[{)"}}};
+
+bool is_leaving(std::string_view point) {
+    return std::find(kLeaving.begin(), kLeaving.end(), point) != kLeaving.end();
+}
 
 std::vector<std::string> lines(const std::string& text) {
     std::vector<std::string> found;
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) found.push_back(line);
     return found;
+}
+
+bool has(const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 /// Of libfaketime; empty where it is not installed.
@@ -66,11 +84,17 @@ void Torment::look_what_is_possible() {
     bool any = false;
     for (Member* member : stage_.services()) {
         Launch launch = program_launch(member->program, stage_.url(), member->data);
-        launch.args = {"--contract"};
-        member->contract = stage_.run(member->name() + ".contract", launch, S(10)).said;
-        launch.args = {"--failpoints"};
-        const Outcome outcome = stage_.run(member->name() + ".failpoints", launch, S(10));
-        if (outcome.ok()) member->failpoints = lines(outcome.said);
+        const auto ask = [&](const std::string& flag) {
+            launch.args = {"--" + flag};
+            const Outcome outcome = stage_.run(member->name() + "." + flag, launch, S(10));
+            return outcome.ok() ? outcome.said : std::string();
+        };
+        member->contract = ask("contract");
+        member->at_first = member->failpoints = lines(ask("failpoints"));
+        if (!member->earlier.empty()) {
+            launch.program = member->earlier;
+            member->at_first = lines(ask("failpoints"));
+        }
         any = any || !member->failpoints.empty();
     }
     if (!any) skip("failpoints", "the services are built without them (-Dfailpoints=true)");
@@ -81,28 +105,34 @@ void Torment::open() {
     std::map<std::string, std::string> armed;
     std::vector<std::pair<Member*, Point>> first;
     if (wanted("failpoints"))
-        for (Member* member : having(kFresh)) {
+        for (Member* member : stage_.services()) {
             if (first.size() == ways.size()) break;
+            if (!has(member->at_first, kFresh)) continue;
             first.emplace_back(member, Point{kFresh, ways.at(first.size())});
             armed[member->name()] =
                 fmt::format("SAGA_FAILPOINT={}:1:{}", kFresh, first.back().second.way);
         }
     stage_.open(armed);
-    for (const auto& [member, point] : first)
+    for (const auto& [member, point] : first) {
         if (!seen(*member, point, kFirstStart))
             tally_.missed.insert(fmt::format("{}:{}", point.name, point.way));
+        stage_.env(*member, "SAGA_FAILPOINT", "");
+    }
     for (Member& member : stage_.members())
         if (!stage_.await_ready(member, S(60)))
             throw Stop(kError, fmt::format("{} does not become ready: look at {}", member.name(),
                                            (stage_.logs() / (member.name() + ".log")).string()));
 }
 
-/// The services that have this place.
+/// The services that have this place, and may come there.
 std::vector<Member*> Torment::having(const std::string& point) {
     auto services = stage_.services();
     std::erase_if(services, [&](const Member* member) {
-        return std::find(member->failpoints.begin(), member->failpoints.end(), point) ==
-               member->failpoints.end();
+        return !has(member->failpoints, point) ||
+               std::any_of(kNeeds.begin(), kNeeds.end(), [&](const auto& need) {
+                   return need.first == point &&
+                          member->contract.find(need.second) == std::string::npos;
+               });
     });
     return services;
 }
@@ -124,14 +154,15 @@ std::vector<Torment::Point> Torment::points() {
 void Torment::failpoint(const Point& point) {
     auto services = having(point.name);
     std::shuffle(services.begin(), services.end(), chance_);
-    for (Member* member : services)
-        if (reached(*member, point)) return;
+    for (const Duration limit : kReached)
+        for (Member* member : services)
+            if (reached(*member, point, limit)) return;
     say_(fmt::format("failpoint {} is not reached", point.name));
     tally_.missed.insert(fmt::format("{}:{}", point.name, point.way));
 }
 
 /// Starts the service anew with the place armed, and waits until it is reached.
-bool Torment::reached(Member& member, const Point& point) {
+bool Torment::reached(Member& member, const Point& point, Duration limit) {
     const bool once = std::find(kRare.begin(), kRare.end(), point.name) != kRare.end();
     const auto arm = [&] {
         member.said.clear();
@@ -147,18 +178,23 @@ bool Torment::reached(Member& member, const Point& point) {
         ++tally_.kills;
         provoke(member, point.name);
     }
-    const bool hit = seen(member, point, kReached);
+    const std::size_t deaths = stage_.supervisor().deaths(member.number);
+    const bool hit = seen(member, point, limit);
+    if (hit && member.may_abort)
+        stage_.until(S(5), [&] { return stage_.supervisor().deaths(member.number) > deaths; });
     stage_.env(member, "SAGA_FAILPOINT", "");
-    if (stage_.supervisor().gone(member.number)) stage_.start(member);
+    if (is_leaving(point.name)) {
+        stage_.stop(member);
+        stage_.start(member);
+    }
     if (point.name == kOlder) stage_.await_ready(member, S(30));
-    stage_.pass(100ms);
     member.may_abort = false;
     return hit;
 }
 
 /// Brings about what does not come by itself.
 void Torment::provoke(Member& member, const std::string& point) {
-    if (point == "stopping" || point == "checkpointing") {
+    if (is_leaving(point)) {
         if (stage_.await_ready(member, S(10))) stage_.supervisor().stop(member.number);
     } else if (point == "letter") {
         stage_.await_ready(member, S(10));
@@ -170,7 +206,30 @@ void Torment::provoke(Member& member, const std::string& point) {
         if (!stage_.await_ready(member, S(10))) return;
         stage_.with_broker_down([](const files::path& store) { files::remove_all(store); });
         ++tally_.kills;
+    } else if (point == "timer") {
+        if (!stage_.await_ready(member, S(10))) return;
+        const auto late = answering(member);
+        for (const Member* each : late) stage_.supervisor().signal(each->number, SIGSTOP);
+        stage_.until(S(1), [&] { return member.said.find("failpoint ") != std::string::npos; });
+        for (const Member* each : late) stage_.supervisor().signal(each->number, SIGCONT);
     }
+}
+
+/// Who publishes what the deadlines of this one wait for.
+std::vector<Member*> Torment::answering(const Member& member) {
+    std::set<std::string> awaited;
+    const auto contract = nlohmann::json::parse(member.contract, nullptr, false);
+    for (const auto& step : list(contract, "steps"))
+        for (const auto& deadline : list(step, "expects"))
+            for (const auto& event : list(deadline, "answers"))
+                awaited.insert(fmt::format(R"({{"event":{},)", event.dump()));
+    auto services = stage_.services();
+    std::erase_if(services, [&](const Member* each) {
+        return each == &member || std::none_of(awaited.begin(), awaited.end(), [&](const auto& it) {
+                   return each->contract.find(it) != std::string::npos;
+               });
+    });
+    return services;
 }
 
 bool Torment::seen(Member& member, const Point& point, Duration limit) {
