@@ -164,6 +164,8 @@ void Torment::failpoint(const Point& point) {
 /// Starts the service anew with the place armed, and waits until it is reached.
 bool Torment::reached(Member& member, const Point& point, Duration limit) {
     const bool once = std::find(kRare.begin(), kRare.end(), point.name) != kRare.end();
+    const Supervisor& supervisor = stage_.supervisor();
+    const std::size_t deaths = supervisor.deaths(member.number);
     const auto arm = [&] {
         member.said.clear();
         member.may_abort = point.way == "eio";
@@ -178,10 +180,11 @@ bool Torment::reached(Member& member, const Point& point, Duration limit) {
         ++tally_.kills;
         provoke(member, point.name);
     }
-    const std::size_t deaths = stage_.supervisor().deaths(member.number);
     const bool hit = seen(member, point, limit);
-    if (hit && member.may_abort)
-        stage_.until(S(5), [&] { return stage_.supervisor().deaths(member.number) > deaths; });
+    if (hit && point.way != "pause")  // it has said that it dies, not that it is dead
+        stage_.until(S(5), [&] {
+            return supervisor.deaths(member.number) > deaths || supervisor.gone(member.number);
+        });
     stage_.env(member, "SAGA_FAILPOINT", "");
     if (is_leaving(point.name)) {
         stage_.stop(member);
