@@ -46,14 +46,14 @@ TEST_CASE("verify: I2 refutes a journal row without its event, and an event with
 TEST_CASE("verify: I2 lets a record stand that nothing leads to, once it is a dead letter") {
     constexpr auto kNobodyGave = "DELETE FROM commands WHERE saga = 1;";
     const auto told = [&](const std::string& step) {
-        return damaged(small_village(), "asker",
-                       kNobodyGave +
-                           fmt::format("INSERT INTO aside (event_id, saga_id, step, reason, "
-                                       "subject, message, stream_seq, stored_at, at) "
-                                       "SELECT event_id, 'held-1', '{}', 'on record', subject, "
-                                       "envelope, stream_seq, at, at FROM outbox "
-                                       "WHERE saga = 1 AND subject LIKE '%.Asked.%'",
-                                       step));
+        return damaged(
+            small_village(), "asker",
+            kNobodyGave + fmt::format("INSERT INTO aside (event_id, saga_id, step, reason, "
+                                      "subject, message, stream_seq, stored_at, at) "
+                                      "SELECT event_id, 'held-1', '{}', 'on record', subject, "
+                                      "envelope, stream_seq, at, at FROM outbox "
+                                      "WHERE saga = 1 AND subject LIKE '%.Asked.%'",
+                                      step));
     };
     CHECK_FALSE(has(told(""), "I2"));
     CHECK(refutes(told("ask"), "I2"));  // a step that did not take it says nothing of its origin
