@@ -62,16 +62,20 @@ void Customer::answered(std::size_t which, int most, const bus::Result<std::stri
     Asked& asked = history_[which];
     if (const auto* body = std::get_if<std::string>(&answer)) {
         const auto json = nlohmann::json::parse(*body, nullptr, false);
+        asked.refusal.clear();  // of an earlier attempt
         if (!json.is_object())
             asked.refusal = "unreadable";
         else if (const auto refused = json.find("refused"); refused != json.end())
             asked.refusal = refused->value("code", "unreadable");
         const bool later = asked.refusal == "unavailable" || asked.refusal == "busy";
         if (!later) {
-            asked.told = asked.refusal.empty() ? Told::accepted : Told::refused;
+            const auto no = asked.unheard ? Told::unknown : Told::refused;
+            asked.told = asked.refusal.empty() ? Told::accepted : no;
             --open_;
             return;
         }
+    } else if (std::get<bus::Problem>(answer).trouble != bus::Trouble::no_responders) {
+        asked.unheard = true;
     }
     if (asked.attempts >= most) {
         --open_;

@@ -17,6 +17,9 @@ class Customer final : public bus::Listener {
         std::vector<std::byte> body;
         Told told = Told::unknown;
         std::string refusal;  ///< its code, as the service gave it
+        /// An attempt had no answer: it may be on its way yet, and be accepted after a later one
+        /// was refused.
+        bool unheard = false;
         int attempts = 0;
     };
     Customer(Schedule& schedule, Broker& broker, Chance chance);
@@ -27,6 +30,7 @@ class Customer final : public bus::Listener {
     const std::deque<Asked>& history() const { return history_; }
     /// Whether nothing is being asked.
     bool idle() const { return open_ == 0; }
+    void forget() { history_.clear(); }  ///< What was asked, while it is idle.
     Net& net() { return net_; }
 
     void connected(const bus::Server&) override {}
