@@ -99,6 +99,7 @@ void Broker::kill() {
     up_ = false;
     consumers_.clear();
     stored_.clear();
+    stored_since_.clear();
     snap_all();
     listening_.clear();
     inboxes_.clear();
@@ -114,7 +115,22 @@ void Broker::remember(const Stream& stream) {
     for (const auto& [seq, message] : stream.messages) {
         const Duration age = schedule_.date() - message.stored_at;
         if (!message.id.empty() && age < options_.dedupe_window)
-            stored_[stream.name + message.id] = {seq, schedule_.now() - age};
+            know(stream.name + message.id, seq, schedule_.now() - age);
+    }
+}
+
+void Broker::know(const std::string& id, std::uint64_t seq, Steady since) {
+    stored_[id] = {seq, since};
+    stored_since_.emplace_back(since, id);
+}
+
+void Broker::forget_known() {
+    while (!stored_since_.empty() &&
+           schedule_.now() - stored_since_.front().first >= options_.dedupe_window) {
+        const auto known = stored_.find(stored_since_.front().second);
+        if (known != stored_.end() && known->second.second == stored_since_.front().first)
+            stored_.erase(known);
+        stored_since_.pop_front();
     }
 }
 
@@ -175,6 +191,7 @@ void Broker::delete_stream() {
     while (!consumers_.empty()) lose(consumers_.begin()->first, "Consumer Deleted");
     store_->streams.erase(std::string(core::kStream));
     stored_.clear();
+    stored_since_.clear();
 }
 
 void Broker::delete_consumer_of(const std::string& name) {
@@ -253,16 +270,13 @@ Broker::Answer<bus::PubAck> Broker::publish(const std::string& subject,
     if (into.max_message > 0 && size_of(headers) + body.size() > into.max_message)
         return refused(kTooLarge, "message size exceeds maximum allowed");
     if (full_ && into.name == core::kStream) return refused(kFull, "maximum messages exceeded");
-    if (stored_.size() > 4096)
-        std::erase_if(stored_, [&](const auto& each) {
-            return schedule_.now() - each.second.second >= options_.dedupe_window;
-        });
+    forget_known();
     const std::uint64_t seq = ++into.last_seq;
     const core::StoreTime now = stamp();
     into.messages[seq] = {subject, id, {body.begin(), body.end()}, now};
     trace(subject, seq);
     trace(id, static_cast<std::uint64_t>(now.time_since_epoch().count()));
-    if (!id.empty()) stored_[into.name + id] = {seq, schedule_.now()};
+    if (!id.empty()) know(into.name + id, seq, schedule_.now());
     if (into.name != core::kStream) return bus::PubAck{.seq = seq, .duplicate = false};
     for (const auto& [name, consumer] : consumers_) {
         if (wants(*consumer, subject)) ++consumer->pending;

@@ -2,6 +2,7 @@
 // `conformance` runs the same scripts on it and on real servers.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -122,6 +123,8 @@ class Broker {
     Stream* find(std::string_view name);
     void expire(Stream& stream);
     void remember(const Stream& stream);
+    void know(const std::string& id, std::uint64_t seq, Steady since);
+    void forget_known();
     bool wants(const Consumer& consumer, std::string_view subject) const;
     void serve(const std::shared_ptr<Consumer>& consumer);
     void watch(const std::shared_ptr<Consumer>& consumer);
@@ -135,6 +138,7 @@ class Broker {
     bool up_ = true, full_ = false, unavailable_ = false;
     core::StoreTime last_stamp_{};
     std::map<std::string, std::pair<std::uint64_t, Steady>> stored_;  // ids in the dedupe window
+    std::deque<std::pair<Steady, std::string>> stored_since_;         // and when they leave it
     std::map<std::string, std::shared_ptr<Consumer>> consumers_;
     std::vector<std::weak_ptr<Wire>> wires_;
     std::vector<Listening> listening_;
