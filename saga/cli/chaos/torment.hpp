@@ -81,6 +81,7 @@ class Torment {
     std::vector<Member*> having(const std::string& point);
     void failpoint(const Point& point);
     bool reached(Member& member, const Point& point, Duration limit);
+    void disarm(Member& member, bool hit);
     void provoke(Member& member, const std::string& point);
     std::vector<Member*> answering(const Member& member);
     bool seen(Member& member, const Point& point, Duration limit);

@@ -114,9 +114,9 @@ void Torment::open() {
         }
     stage_.open(armed);
     for (const auto& [member, point] : first) {
-        if (!seen(*member, point, kFirstStart))
-            tally_.missed.insert(fmt::format("{}:{}", point.name, point.way));
-        stage_.env(*member, "SAGA_FAILPOINT", "");
+        const bool hit = seen(*member, point, kFirstStart);
+        if (!hit) tally_.missed.insert(fmt::format("{}:{}", point.name, point.way));
+        disarm(*member, hit);
     }
     for (Member& member : stage_.members())
         if (!stage_.await_ready(member, S(60)))
@@ -185,7 +185,7 @@ bool Torment::reached(Member& member, const Point& point, Duration limit) {
         stage_.until(S(5), [&] {
             return supervisor.deaths(member.number) > deaths || supervisor.gone(member.number);
         });
-    stage_.env(member, "SAGA_FAILPOINT", "");
+    disarm(member, hit);
     if (is_leaving(point.name)) {
         stage_.stop(member);
         stage_.start(member);
@@ -193,6 +193,14 @@ bool Torment::reached(Member& member, const Point& point, Duration limit) {
     if (point.name == kOlder) stage_.await_ready(member, S(30));
     member.may_abort = false;
     return hit;
+}
+
+/// Where nothing was reached in time, this process may still come there, and stand still for good.
+void Torment::disarm(Member& member, bool hit) {
+    stage_.env(member, "SAGA_FAILPOINT", "");
+    if (hit) return;
+    stage_.supervisor().strike(member.number);
+    ++tally_.kills;
 }
 
 /// Brings about what does not come by itself.
