@@ -15,12 +15,17 @@ constexpr std::array<std::string_view, 3> kBusiness{"", "the bank says no today"
 std::vector<std::byte> Bank::answer(std::string_view subject, Bytes question,
                                     std::string_view key) {
     shop::Receipt receipt;
-    ledger_.write([&] {
+    if (subject == "bank.refund" && habits.refuse > 0 && chance_.happens(habits.refuse)) {
+        ++refused;
+        receipt.declined = "not today";
+        return detail::pack(receipt);
+    }
+    ledger_->write([&] {
         if (subject == "bank.charge")
-            receipt = ledger_.charge(key, detail::unpack<shop::Charge>(question),
-                                     chance_.happens(habits.decline));
+            receipt = ledger_->charge(key, detail::unpack<shop::Charge>(question),
+                                      chance_.happens(habits.decline));
         else if (subject == "bank.refund")
-            receipt = ledger_.refund(key, detail::unpack<shop::Refund>(question));
+            receipt = ledger_->refund(key, detail::unpack<shop::Refund>(question));
         else
             throw Error("nobody answers there");
     });
@@ -30,20 +35,20 @@ std::vector<std::byte> Bank::answer(std::string_view subject, Bytes question,
 }
 
 void Bank::credit(std::int64_t cents) {
-    ledger_.write([&] { (void)ledger_.credit("", shop::Credit{.amount_cents = cents}); });
+    ledger_->write([&] { (void)ledger_->credit("", shop::Credit{.amount_cents = cents}); });
 }
 
 shop::BankBooks Bank::books() const {
-    shop::BankBooks all = ledger_.books({.after = 0});
+    shop::BankBooks all = ledger_->books({.after = 0});
     for (shop::BankBooks page = all; page.page.size() == shop::kPage;) {
-        page = ledger_.books({.after = page.page.back().number});
+        page = ledger_->books({.after = page.page.back().number});
         all.page.insert(all.page.end(), page.page.begin(), page.page.end());
     }
     return all;
 }
 
 void SimCaller::start(runtime::CallJob job) {
-    if (!life_.act()) return;
+    if (!life_.act(Act::call)) return;
     const BankHabits& habits = bank_.habits;
     Chance& chance = bank_.chance();
     const std::int64_t call = job.call;

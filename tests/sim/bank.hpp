@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include "saga/runtime/caller.hpp"
@@ -13,26 +14,28 @@
 namespace saga::sim {
 
 struct BankHabits {
-    double decline = 0, unheard = 0, silent = 0;
+    double decline = 0, unheard = 0, silent = 0, refuse = 0;
     Duration least = std::chrono::milliseconds(1), most = std::chrono::milliseconds(20);
 };
 
 class Bank {
   public:
-    explicit Bank(Chance chance) : chance_(chance), ledger_(":memory:") {}
+    explicit Bank(Chance chance) : chance_(chance) { begin(); }
 
     /// What it answers on bank.charge or bank.refund. Throws what stops the simulation.
     std::vector<std::byte> answer(std::string_view subject, Bytes question, std::string_view key);
-    void credit(std::int64_t cents);  ///< What every account is opened with.
-    shop::BankBooks books() const;    ///< All of them.
+    void begin() { ledger_.emplace(":memory:"); }  ///< New books, while nobody asks.
+    void credit(std::int64_t cents);               ///< What every account is opened with.
+    shop::BankBooks books() const;                 ///< All of them.
     BankHabits habits;
     Chance& chance() { return chance_; }
     std::uint64_t answered_late = 0;   ///< calls that were answered after an attempt that was not
+    std::uint64_t refused = 0;         ///< refunds, for now
     std::set<std::string> objections;  ///< why it declined what no honest client asks
 
   private:
     Chance chance_;
-    shop::Ledger ledger_;
+    std::optional<shop::Ledger> ledger_;
 };
 
 /// Makes a service's calls: after their time, or never, as the bank's habits and the network say.

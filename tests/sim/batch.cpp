@@ -23,7 +23,11 @@ std::int64_t milliseconds(Duration time) {
 }
 
 json to_json(const Outcome& outcome) {
+    json points = json::array();
+    for (const Point& point : outcome.points)
+        points.push_back({point.machine, point.act, point.what});
     return {{"violations", outcome.violations},
+            {"points", points},
             {"coverage", outcome.coverage.rows()},
             {"counts",
              {outcome.trace, outcome.sagas, outcome.kills, outcome.power_cuts, outcome.duplicates,
@@ -43,6 +47,8 @@ Outcome from_json(const json& value) {
     outcome.duplicates = counts[4];
     outcome.events = counts[5];
     outcome.lasted = Duration(static_cast<Duration::rep>(counts[6]));
+    for (const json& point : value.at("points"))
+        outcome.points.push_back({point.at(0), point.at(1), point.at(2)});
     return outcome;
 }
 
@@ -112,11 +118,34 @@ struct Apart {
     }
 };
 
+std::string replay_canned(const Setup& setup) {
+    std::string line = fmt::format("scripts/sim --seed {} --canned {}", setup.seed,
+                                   setup.canned == Canned::completed ? "completed" : "undone");
+    for (const Crash& crash : setup.crashes)
+        line += fmt::format(" --crash {}:{}:{}", crash.machine, crash.act,
+                            crash.death == Death::kill ? "kill" : "power");
+    return setup.disks_lie ? line + " --disks lie" : line;
+}
+
+Crash read_crash(const std::string& text) {
+    std::istringstream parts(text);
+    Crash crash;
+    std::string act, death;
+    std::getline(parts, crash.machine, ':');
+    std::getline(parts, act, ':');
+    std::getline(parts, death);
+    if (death != "kill" && death != "power") throw Error("a crash is machine:act:kill or :power");
+    crash.act = std::stoull(act);
+    crash.death = death == "kill" ? Death::kill : Death::power_cut;
+    return crash;
+}
+
 }  // namespace
 
 std::string replay_line(const Setup& setup) {
     std::vector<std::string_view> names;
     for (const Fault fault : setup.faults) names.push_back(name_of(fault));
+    if (setup.canned != Canned::none) return replay_canned(setup);
     return fmt::format("scripts/sim --seed {} --sagas {} --trouble {} --faults {}{}", setup.seed,
                        setup.sagas, milliseconds(setup.trouble),
                        names.empty() ? "none" : fmt::format("{}", fmt::join(names, ",")),
@@ -131,6 +160,10 @@ Setup read_replay(const std::string& line) {
         if (!(words >> value)) throw Error("a value is missing behind " + word);
         if (word == "--seed") setup.seed = std::stoull(value);
         if (word == "--sagas") setup.sagas = std::stoi(value);
+        if (word == "--canned")
+            setup.canned = value == "undone" ? Canned::undone : Canned::completed;
+        if (word == "--crash") setup.crashes.push_back(read_crash(value));
+        if (word == "--disks") setup.disks_lie = value == "lie";
         if (word == "--trouble") setup.trouble = std::chrono::milliseconds(std::stoll(value));
         if (word == "--keys") setup.keys = value == "hot" ? Keys::hot : Keys::calm;
         if (word != "--faults" || value == "none") continue;
@@ -153,6 +186,7 @@ Outcome run_apart(const Setup& setup, bool twice) {
 }
 
 Setup shrunk(Setup failing, int trials) {
+    if (failing.canned != Canned::none) return failing;
     const auto fails = [&](const Setup& setup) {
         return trials-- > 0 && !run_apart(setup, false).violations.empty();
     };
@@ -183,25 +217,14 @@ Setup shrunk(Setup failing, int trials) {
     return failing;
 }
 
-void run_batch(const Batch& batch,
-               const std::function<void(const Setup& setup, const Outcome& outcome)>& done) {
-    const auto begun = std::chrono::steady_clock::now();
-    std::vector<Apart> running(batch.jobs);
-    std::uint64_t next = 0;
-    const auto begin_next = [&](Apart& slot) {
-        const std::uint64_t nth = next;
-        if (nth >= batch.known.size() + batch.seeds) return;
-        if (std::chrono::steady_clock::now() - begun >= batch.most) return;
-        ++next;
-        slot.begin(nth < batch.known.size() ? batch.known[nth]
-                                            : draw(batch.first + nth - batch.known.size()),
-                   nth % 10 == 0);
-    };
-    for (Apart& slot : running) begin_next(slot);
+void run_all(unsigned jobs, const std::function<std::optional<Job>()>& next, const Done& done) {
+    std::vector<Apart> running(jobs);
     while (true) {
         std::vector<pollfd> open;
         std::vector<Apart*> slots;
         for (Apart& slot : running) {
+            if (slot.process < 0)
+                if (const std::optional<Job> job = next()) slot.begin(job->setup, job->twice);
             if (slot.process < 0) continue;
             open.push_back({slot.output, POLLIN, 0});
             slots.push_back(&slot);
@@ -212,9 +235,23 @@ void run_batch(const Batch& batch,
             if (open[i].revents == 0 || !slots[i]->read()) continue;
             const Outcome outcome = slots[i]->end();
             done(slots[i]->setup, outcome);
-            begin_next(*slots[i]);
         }
     }
+}
+
+void run_batch(const Batch& batch, const Done& done) {
+    const auto begun = std::chrono::steady_clock::now();
+    const std::uint64_t all = batch.known.size() + batch.seeds;
+    std::uint64_t next = 0;
+    const auto take = [&]() -> std::optional<Job> {
+        if (next >= all || std::chrono::steady_clock::now() - begun >= batch.most)
+            return std::nullopt;
+        const std::uint64_t nth = next++;
+        return Job{nth < batch.known.size() ? batch.known[nth]
+                                            : draw(batch.first + nth - batch.known.size()),
+                   nth % 10 == 0};
+    };
+    run_all(batch.jobs, take, done);
 }
 
 }  // namespace saga::sim

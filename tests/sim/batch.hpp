@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "tests/sim/world.hpp"
@@ -20,6 +21,14 @@ Outcome run_apart(const Setup& setup, bool twice);
 /// A setup that still fails, with fewer sagas and faults; each trial runs apart.
 Setup shrunk(Setup failing, int trials);
 
+struct Job {
+    Setup setup;
+    bool twice = false;
+};
+using Done = std::function<void(const Setup& setup, const Outcome& outcome)>;
+/// Runs apart what `next` gives, so many at once; ends when it gives nothing, and nothing runs.
+void run_all(unsigned jobs, const std::function<std::optional<Job>()>& next, const Done& done);
+
 struct Batch {
     std::vector<Setup> known;  ///< run first: they found something once
     std::uint64_t first = 1, seeds = 200;
@@ -27,7 +36,6 @@ struct Batch {
     unsigned jobs = 1;
 };
 /// Calls `done` for each; a tenth runs twice.
-void run_batch(const Batch& batch,
-               const std::function<void(const Setup& setup, const Outcome& outcome)>& done);
+void run_batch(const Batch& batch, const Done& done);
 
 }  // namespace saga::sim

@@ -43,7 +43,7 @@ class Disk::Mount {
 
   private:
     bool dead() const { return folder_ != disk_.folder_; }
-    bool acts();
+    bool acts(Act what = Act::write);
     void give_back(std::uint64_t bytes);
     Disk& disk_;
     Life& life_;
@@ -89,9 +89,9 @@ Disk::Mount::~Mount() {
 }
 
 /// What a process does when it is dead already, its ghost does.
-bool Disk::Mount::acts() {
+bool Disk::Mount::acts(Act what) {
     if (dead()) return false;
-    if (!life_.act() && !dead()) disk_.kill();
+    if (!life_.act(what) && !dead()) disk_.kill();
     return !dead();
 }
 
@@ -139,11 +139,12 @@ int Disk::Mount::truncate(File& file, std::size_t size) {
 }
 
 int Disk::Mount::sync(File& file, bool with_folder) {
-    if (acts() && strikes(disk_.faults_.good_syncs)) {
+    if (acts(Act::sync) && strikes(disk_.faults_.good_syncs)) {
         Survival survival(disk_.chance_);
         file.fail_sync(survival);
         return SQLITE_IOERR_FSYNC;
     }
+    if (disk_.lies_) return SQLITE_OK;
     file.sync();
     if (with_folder) folder_->sync();
     return SQLITE_OK;
@@ -298,6 +299,13 @@ void Disk::power_cut(Chance& chance) {
     kill();
     Survival survival(chance);
     folder_->cut(survival);
+}
+
+std::uint64_t Disk::bytes(std::string_view tail) const {
+    std::uint64_t bytes = 0;
+    for (const auto& [name, file] : folder_->names())
+        if (name.ends_with(tail)) bytes += file->size();
+    return bytes;
 }
 
 void Disk::restore(const Image& image) {

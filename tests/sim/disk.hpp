@@ -52,6 +52,10 @@ class Disk {
 
     void set(const Faults& faults) { faults_ = faults; }
     const Faults& faults() const { return faults_; }  ///< Those that are left.
+    void lie() { lies_ = true; }                      ///< From here on no sync is one.
+
+    /// Of the files whose names end so.
+    std::uint64_t bytes(std::string_view tail) const;
 
     /// A copy of all files, as unsynced as they are.
     Image image() const { return folder_->copy(); }
@@ -67,6 +71,7 @@ class Disk {
     Chance chance_;
     std::function<core::StoreTime()> date_;
     Faults faults_;
+    bool lies_ = false;
     std::vector<std::unique_ptr<Mount>> mounts_;
 };
 

@@ -6,10 +6,11 @@ namespace saga::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames{
-    "kill",     "kill_act", "power",     "power_act",   "pause",        "roll",        "clock",
-    "snap",     "stall",    "slow",      "broker_kill", "broker_pause", "unavailable", "full",
-    "consumer", "tail",     "rollback",  "wipe",        "remade",       "hole",        "again",
-    "junk",     "spoof",    "disk_full", "bad_disk",    "backup",       "rebuild",     "bank"};
+    "kill",        "kill_act", "power",    "power_act", "pause",       "roll",
+    "clock",       "snap",     "stall",    "slow",      "broker_kill", "broker_pause",
+    "unavailable", "full",     "consumer", "tail",      "rollback",    "wipe",
+    "remade",      "hole",     "again",    "junk",      "spoof",       "disk_full",
+    "bad_disk",    "backup",   "rebuild",  "bank",      "hurry",       "storm"};
 
 /// What a batch must have seen, beside every fault of kNames.
 constexpr std::array kSeen{
@@ -32,6 +33,20 @@ constexpr std::array kSeen{
     "call answered after silence",
     "hot keys",
     "saga waits for another one's lock",
+    "retried by an operator",
+    "undo that throws",
+    "failure before its step: tombstone",
+    "failure racing a success: undone after it",
+    "deadline fired",
+    "deadline racing completion",
+    "saga rejected: overdue",
+    "deadline due while its service was down",
+    "later(): waits for what comes next",
+    "waits behind an earlier event of its saga",
+    "unlike its record",
+    "event of too many hops: dead",
+    "reader behind a lost tail",
+    "death between rewind and republish",
 };
 
 }  // namespace

@@ -39,7 +39,9 @@ enum class Fault : std::uint8_t {
     bad_disk,  // an error of a write or of a sync
     backup,    // a database is an older copy
     rebuild,   // a database is gone, and built from the stream
-    bank,      // the bank is slow, deaf, silent
+    bank,      // the bank is slow, deaf, silent, and refuses to refund
+    hurry,     // what has half an hour elsewhere has seconds here: deadlines race what they await
+    storm,     // an event that is too many events away from its saga's first
     count_
 };
 inline constexpr auto kFaults = static_cast<std::size_t>(Fault::count_);

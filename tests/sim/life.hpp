@@ -7,15 +7,21 @@
 
 namespace saga::sim {
 
+enum class Act : std::uint8_t { write, sync, send, call };
+
 /// Counts what a process does that others or its disk could see. A process that has died runs on to
 /// the end of its turn like a ghost: nothing it does reaches a disk or a wire any more, so that it
 /// ends at exactly that operation, and no exception has to find its way through SQLite.
 class Life {
   public:
+    Life() = default;
+    /// `watch` is asked before each operation whether the process dies there.
+    explicit Life(std::function<bool(Act)> watch) : watch_(std::move(watch)) {}
+
     /// One more operation; false: the process died before it.
-    bool act() {
+    bool act(Act what = Act::write) {
         if (dead_) return false;
-        if (acts_ == last_) {
+        if (acts_ == last_ || (watch_ && watch_(what))) {
             dead_ = true;
             if (on_death_) on_death_();
             return false;
@@ -37,6 +43,7 @@ class Life {
     std::uint64_t acts_ = 0, last_ = kNever;
     bool dead_ = false;
     std::function<void()> on_death_;
+    std::function<bool(Act)> watch_;
 };
 
 }  // namespace saga::sim

@@ -20,6 +20,14 @@ core::IdKey key_of(Chance chance) {
     return core::IdKey(secret);
 }
 
+Contract contract_of(const Service& service, std::optional<std::chrono::milliseconds> deadline) {
+    Contract contract = service.contract();
+    if (deadline)
+        for (detail::StepCode& step : contract.steps)
+            for (detail::Expects& expects : step.expects) expects.after = *deadline;
+    return contract;
+}
+
 std::string nonce(Chance& chance) {
     return fmt::format("{:016x}{:016x}", chance.next(), chance.next());
 }
@@ -28,7 +36,8 @@ std::string nonce(Chance& chance) {
 
 struct Machine::Process {
     Process(Machine& machine, const Flags& flags)
-        : store({.path = machine.name_ + ".db",
+        : life([&machine](Act act) { return machine.dies_at(act); }),
+          store({.path = machine.name_ + ".db",
                  .vfs = machine.disk_.mount(life),
                  .end =
                      [&](const std::string& why) {
@@ -64,8 +73,10 @@ struct Machine::Process {
     store::Store store;
     SimBus bus;
     SimCaller caller;
+    store::Statement waits{store.db(), "SELECT position, state FROM parked"};
+    std::set<std::pair<std::int64_t, std::int64_t>> waited;
     std::optional<runtime::Node> node;
-    bool draining = false, caught_up = false;
+    bool draining = false, caught_up = false, rewound = false;
     Steady drains_until{};
     std::uint64_t rewinds = 0, reopened = 0;
 };
@@ -73,7 +84,7 @@ struct Machine::Process {
 Machine::Machine(std::string name, Make make, Schedule& schedule, Broker& broker, Bank& bank,
                  Chance chance, Options options)
     : name_(std::move(name)),
-      service_(make()),
+      contract_(contract_of(make(), options.deadline)),
       schedule_(schedule),
       broker_(broker),
       bank_(bank),
@@ -98,6 +109,8 @@ void Machine::start(Flags flags) {
     }
     if (!process_ || process_->life.dead()) return bury();
     if (on_start_) on_start_();
+    const auto due = process_->store.timers.next_due();
+    if (due && *due < schedule_.date()) ++seen_.deadlines_missed;
     plan(schedule_.now());
 }
 
@@ -114,6 +127,13 @@ void Machine::end_after(std::uint64_t acts, Death death) {
     process_->life.end_after(acts);
 }
 
+bool Machine::dies_at(Act act) {
+    const std::optional<Death> death = on_act_ ? on_act_(act, acts_) : std::nullopt;
+    ++acts_;
+    if (death) death_ = *death;
+    return death.has_value();
+}
+
 void Machine::drain() {
     if (!process_ || process_->draining) return;
     process_->draining = true;
@@ -125,6 +145,11 @@ void Machine::drain() {
 
 void Machine::pause(Duration how_long) {
     paused_until_ = schedule_.now() + how_long;
+}
+
+void Machine::resume() {
+    paused_until_ = {};
+    wake();
 }
 
 void Machine::restore(const Disk::Image& image) {
@@ -179,17 +204,28 @@ void Machine::turn() {
 
 void Machine::look() {
     const runtime::Node& node = *process_->node;
-    seen_.rewinds +=
-        node.link().rewinds() - std::exchange(process_->rewinds, node.link().rewinds());
+    const std::uint64_t rewinds = node.link().rewinds();
+    process_->rewound = must_send_again() || rewinds > process_->rewinds;
+    seen_.rewinds += rewinds - std::exchange(process_->rewinds, rewinds);
     seen_.reopened +=
         node.reader().reopened() - std::exchange(process_->reopened, node.reader().reopened());
     seen_.lock_waits += process_->store.locks.waiting() > 0;
     if (node.worker().catching_up() && !std::exchange(process_->caught_up, true)) ++seen_.catch_ups;
+    store::Rows rows = process_->waits.query();
+    while (rows.next())
+        if (process_->waited.emplace(rows.integer(0), rows.integer(1)).second)
+            ++seen_.waits[static_cast<core::Parking>(rows.integer(1))];
+}
+
+bool Machine::must_send_again() {
+    if (process_->rewound) process_->rewound = process_->store.outbox.unsettled().rows > 0;
+    return process_->rewound;
 }
 
 /// The ghost goes, and its disk is as the death left it.
 void Machine::bury() {
     if (!process_) ++seen_.in_start;
+    if (process_ && process_->rewound) ++seen_.in_rewind;
     process_.reset();
     if (death_ == Death::power_cut) {
         disk_.power_cut(chance_);
@@ -229,9 +265,6 @@ store::Store& Machine::store() {
 }
 SimBus& Machine::bus() {
     return process_->bus;
-}
-std::uint64_t Machine::acts() const {
-    return process_ ? process_->life.acts() : 0;
 }
 
 }  // namespace saga::sim

@@ -1,6 +1,7 @@
 // A service on a machine of its own: a disk, a clock, a network, and a process that comes and goes.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <saga/service.hpp>
 
@@ -32,6 +33,7 @@ class Machine {
     struct Options {
         runtime::Worker::Options worker{};
         runtime::Pruner::Horizons horizons{};
+        std::optional<std::chrono::milliseconds> deadline{};  ///< instead of those that it declares
     };
     using Make = std::function<Service()>;
     Machine(std::string name, Make make, Schedule& schedule, Broker& broker, Bank& bank,
@@ -50,6 +52,7 @@ class Machine {
     void drain();  ///< As SIGTERM does; the process ends when it has drained.
     /// Nothing of it runs until then, as after SIGSTOP; its connection stays.
     void pause(Duration how_long);
+    void resume();
 
     /// Its files, while it does not run.
     Disk::Image backup() const { return disk_.image(); }
@@ -62,7 +65,7 @@ class Machine {
     /// Nothing is left to do here, as far as it knows.
     bool at_rest(std::uint64_t head) const;
     std::string trouble() const;
-    const Contract& contract() const { return service_.contract(); }
+    const Contract& contract() const { return contract_; }
     runtime::Node& node();
     store::Store& store();
     SimBus& bus();
@@ -76,10 +79,17 @@ class Machine {
     /// How often what happened to its processes so far.
     struct Seen {
         std::uint64_t in_start = 0, in_transaction = 0, in_send = 0;  ///< where it died
+        std::uint64_t in_rewind = 0;  ///< before all that it unsettled was read back
         std::uint64_t rewinds = 0, reopened = 0, catch_ups = 0, lock_waits = 0;
+        std::uint64_t deadlines_missed = 0;
+        std::map<core::Parking, std::uint64_t> waits;
     };
     const Seen& seen() const { return seen_; }
-    std::uint64_t acts() const;
+    /// Asked before each act of its processes, which are counted over all of them: what it returns
+    /// befalls the machine there.
+    using OnAct = std::function<std::optional<Death>(Act act, std::uint64_t nth)>;
+    void on_act(OnAct asked) { on_act_ = std::move(asked); }
+    std::uint64_t acts() const { return acts_; }
     /// Called when a process has ended, however.
     void on_end(std::function<void()> told) { on_end_ = std::move(told); }
     /// Called when a process has opened its files, before it does anything.
@@ -92,9 +102,11 @@ class Machine {
     void turn();
     void look();
     void bury();
+    bool dies_at(Act act);
+    bool must_send_again();
 
     std::string name_;
-    Service service_;
+    Contract contract_;
     Schedule& schedule_;
     Broker& broker_;
     Bank& bank_;
@@ -107,10 +119,11 @@ class Machine {
     std::unique_ptr<Process> process_;
     Death death_ = Death::kill;
     Steady planned_ = Steady::max(), busy_until_{}, paused_until_{};
-    std::uint64_t plan_ = 0, deaths_ = 0, power_cuts_ = 0;
+    std::uint64_t plan_ = 0, deaths_ = 0, power_cuts_ = 0, acts_ = 0;
     Seen seen_;
     std::string failure_;
     std::function<void()> on_end_, on_start_;
+    OnAct on_act_;
 };
 
 }  // namespace saga::sim

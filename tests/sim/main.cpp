@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "tests/sim/batch.hpp"
+#include "tests/sim/exhaustive.hpp"
 
 using namespace saga::sim;
 
@@ -20,20 +20,28 @@ constexpr int kTrials = 60;              // of making a failure smaller
 struct Given {
     std::optional<std::uint64_t> seed;
     std::optional<int> sagas, trouble;
-    std::optional<std::string> faults, keys;
-    std::string known, show;
+    std::optional<std::string> faults, keys, canned;
+    std::vector<std::string> crashes;
+    std::string known, show, disks = "hold";
     double minutes = 0;
-    bool json = false;
+    bool json = false, exhaustive = false;
     Batch batch;
+    std::uint64_t every = 1;
 };
 
 struct Sum {
-    std::uint64_t seeds = 0, failed = 0;
+    std::uint64_t seeds = 0;
     Outcome all;
+    std::vector<Setup> failing;
     std::vector<std::string> replays;
 
-    void add(const Outcome& outcome) {
+    void add(const Setup& setup, const Outcome& outcome) {
         ++seeds;
+        show_progress();
+        if (!outcome.violations.empty()) {
+            show_failure(setup, outcome);
+            failing.push_back(setup);
+        }
         all.coverage.add(outcome.coverage);
         all.sagas += outcome.sagas;
         all.events += outcome.events;
@@ -42,12 +50,24 @@ struct Sum {
         all.duplicates += outcome.duplicates;
         all.lasted += outcome.lasted;
     }
+
+  private:
+    const bool terminal_ = ::isatty(STDOUT_FILENO) != 0;
+
+    void show_progress() const {
+        if (!terminal_ || seeds % 10 != 0) return;
+        fmt::print("\r{} runs", seeds);
+        std::fflush(stdout);
+    }
+    static void show_failure(const Setup& setup, const Outcome& outcome) {
+        fmt::print("\nFAILED {}\n", replay_line(setup));
+        for (const std::string& wrong : outcome.violations) fmt::print("  {}\n", wrong);
+        std::fflush(stdout);
+    }
 };
 
-void show_failure(const Setup& setup, const Outcome& outcome) {
-    fmt::print("\nFAILED {}\n", replay_line(setup));
-    for (const std::string& wrong : outcome.violations) fmt::print("  {}\n", wrong);
-    std::fflush(stdout);
+double seconds_since(std::chrono::steady_clock::time_point begun) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
 }
 
 void report(const Given& given, const Sum& sum, const std::set<std::string>& missed,
@@ -57,13 +77,13 @@ void report(const Given& given, const Sum& sum, const std::set<std::string>& mis
         "\n{} seeds, {} sagas, {} events, {} kills, {} power cuts, {} duplicates, {:.1f} "
         "hours of their time, in {:.0f} s; {} failed\n",
         sum.seeds, all.sagas, all.events, all.kills, all.power_cuts, all.duplicates,
-        std::chrono::duration<double>(all.lasted).count() / 3600, seconds, sum.failed);
+        std::chrono::duration<double>(all.lasted).count() / 3600, seconds, sum.failing.size());
     if (!missed.empty()) fmt::print("never hit: {}\n", fmt::join(missed, "; "));
     for (const std::string& replay : sum.replays) fmt::print("replay: {}\n", replay);
     if (!given.json) return;
     nlohmann::ordered_json json{{"seeds", sum.seeds},           {"sagas", all.sagas},
                                 {"power_cuts", all.power_cuts}, {"kills", all.kills},
-                                {"duplicates", all.duplicates}, {"violations", sum.failed},
+                                {"duplicates", all.duplicates}, {"violations", sum.failing.size()},
                                 {"rows", all.coverage.rows()},  {"missed", missed},
                                 {"replays", sum.replays},       {"seconds", seconds}};
     fmt::print("{}\n", json.dump());
@@ -76,6 +96,12 @@ int run_one(const Given& given) {
     if (given.faults) setup.faults = read_replay("--faults " + *given.faults).faults;
     if (given.faults || given.keys)  // a replay line names hot ones
         setup.keys = given.keys == "hot" ? Keys::hot : Keys::calm;
+    if (given.canned)
+        setup = read_replay(fmt::format(
+            "--seed {} --canned {} --disks {} {}", *given.seed, *given.canned, given.disks,
+            given.crashes.empty()
+                ? ""
+                : fmt::format("--crash {}", fmt::join(given.crashes, " --crash "))));
     setup.show = given.show;
     const Outcome outcome = simulate(setup);
     fmt::print("{}\n", replay_line(setup));
@@ -98,27 +124,29 @@ int run_many(Given given) {
         given.batch.seeds = std::numeric_limits<std::uint32_t>::max();
     }
     Sum sum;
-    const bool terminal = ::isatty(STDOUT_FILENO) != 0;
-    std::vector<Setup> failing;
-    run_batch(given.batch, [&](const Setup& setup, const Outcome& outcome) {
-        sum.add(outcome);
-        if (terminal && sum.seeds % 10 == 0) {
-            fmt::print("\r{} seeds", sum.seeds);
-            std::fflush(stdout);
-        }
-        if (outcome.violations.empty()) return;
-        ++sum.failed;
-        show_failure(setup, outcome);
-        failing.push_back(setup);
-    });
-    for (std::size_t i = 0; i < failing.size() && i < 3; ++i)
-        sum.replays.push_back(replay_line(shrunk(failing[i], kTrials)));
+    run_batch(given.batch,
+              [&](const Setup& setup, const Outcome& outcome) { sum.add(setup, outcome); });
+    for (std::size_t i = 0; i < sum.failing.size() && i < 3; ++i)
+        sum.replays.push_back(replay_line(shrunk(sum.failing[i], kTrials)));
     const bool whole = sum.seeds >= kWhole;
     const std::set<std::string> missed = sum.all.coverage.missed();
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
-    report(given, sum, missed, seconds);
-    return sum.failed > 0 || (whole && !missed.empty()) ? 1 : 0;
+    report(given, sum, missed, seconds_since(begun));
+    return !sum.failing.empty() || (whole && !missed.empty()) ? 1 : 0;
+}
+
+int run_all_crashes(const Given& given) {
+    const auto begun = std::chrono::steady_clock::now();
+    Sum sum;
+    std::map<std::size_t, std::uint64_t> runs;  // by the number of their crashes
+    run_exhaustive(
+        {.every = given.every, .disks_lie = given.disks == "lie", .jobs = given.batch.jobs},
+        [&](const Setup& setup, const Outcome& outcome) {
+            ++runs[setup.crashes.size()];
+            sum.add(setup, outcome);
+        });
+    fmt::print("\n{} runs: {} without a crash, {} with one, {} with two, in {:.0f} s; {} failed\n",
+               sum.seeds, runs[0], runs[1], runs[2], seconds_since(begun), sum.failing.size());
+    return sum.failing.empty() && runs[2] > 0 ? 0 : 1;
 }
 
 }  // namespace
@@ -140,9 +168,20 @@ int main(int argc, char** argv) {
     app.add_option("--trouble", given.trouble, "milliseconds in which faults come");
     app.add_option("--faults", given.faults, "which, between commas; or none");
     app.add_option("--keys", given.keys, "of its sagas")->check(CLI::IsMember({"hot", "calm"}));
+    app.add_flag("--exhaustive", given.exhaustive,
+                 "a saga that completes and one that is undone, with a death of each service at "
+                 "each of its acts, and each second one before that is made good for");
+    app.add_option("--every", given.every, "of those only each so many-th")
+        ->check(CLI::Range(1, 1'000'000));
+    app.add_option("--canned", given.canned, "instead of a seed's own sagas: one that is")
+        ->check(CLI::IsMember({"completed", "undone"}));
+    app.add_option("--crash", given.crashes, "of it: machine:act:kill, or :power");
+    app.add_option("--disks", given.disks, "lie: no sync is one, and the checkers must notice")
+        ->check(CLI::IsMember({"hold", "lie"}));
     app.add_option("--show", given.show, "a saga, of which all that stands at the end is printed");
     CLI11_PARSE(app, argc, argv);
     try {
+        if (given.exhaustive) return run_all_crashes(given);
         return given.seed ? run_one(given) : run_many(std::move(given));
     } catch (const std::exception& failure) {
         fmt::print(stderr, "sim: {}\n", failure.what());

@@ -105,21 +105,26 @@ Market::Market(Schedule& schedule, Customer& customer, Chance chance, Keys keys)
 }
 
 void Market::open(int orders, Duration over) {
-    deliver();
+    for (int sku = 0; sku < static_cast<int>(skus_); ++sku)
+        deliver(sku, static_cast<int>(chance_.below(200)));  // some will be out of stock
     for (int nth = 0; nth < orders; ++nth)
         schedule_.in(chance_.between<Duration>(10ms, over) / rush_, [this, nth] { order(nth); });
 }
 
-void Market::deliver() {
-    for (std::uint64_t sku = 0; sku < skus_; ++sku) {
-        const std::string id = fmt::format("d{}", sku);
-        const shop::StockProduct delivery{
-            .delivery_id = id,
-            .sku = fmt::format("sku{}", sku),
-            .name = "a thing",
-            .units = static_cast<int>(chance_.below(200))};  // some will be out of stock
-        customer_.ask("inventory", "stock", id, detail::pack(delivery), kAttempts);
-    }
+void Market::deliver(int sku, int units) {
+    const std::string id = fmt::format("d{}", sku);
+    const shop::StockProduct delivery{
+        .delivery_id = id, .sku = fmt::format("sku{}", sku), .name = "a thing", .units = units};
+    customer_.ask("inventory", "stock", id, detail::pack(delivery), kAttempts);
+}
+
+void Market::order(const std::string& id, int sku, bool is_shipped) {
+    const shop::PlaceOrder order{.order_id = id,
+                                 .customer_id = "c0",
+                                 .lines = {{.sku = fmt::format("sku{}", sku),
+                                            .quantity = is_shipped ? 1 : kTooLarge,
+                                            .unit_price_cents = 10}}};
+    customer_.ask("order", "place", order.order_id, detail::pack(order), kAttempts);
 }
 
 shop::PlaceOrder Market::draw(const std::string& id) {
@@ -130,7 +135,7 @@ shop::PlaceOrder Market::draw(const std::string& id) {
         const bool parcel_too_large = chance_.happens(0.03);
         order.lines.push_back(
             {.sku = fmt::format("sku{}", (chance_.below(skus_) + i) % skus_),
-             .quantity = parcel_too_large ? 121 : 1 + static_cast<int>(chance_.below(9)),
+             .quantity = parcel_too_large ? kTooLarge : 1 + static_cast<int>(chance_.below(9)),
              .unit_price_cents = 1 + static_cast<std::int64_t>(chance_.below(500))});
     }
     return order;

@@ -30,8 +30,13 @@ class Market {
     /// Deliveries now, and so many orders over the time.
     void open(int orders, Duration over);
 
+    static constexpr int kTooLarge = 121;  ///< units: no parcel takes them
+    void deliver(int sku, int units);
+    /// Of one product that is there, one that is shipped or that the carrier refuses, so that stock
+    /// and money go back.
+    void order(const std::string& id, int sku, bool is_shipped);
+
   private:
-    void deliver();
     void order(int nth);
     shop::PlaceOrder draw(const std::string& id);
 

@@ -128,7 +128,7 @@ void SimBus::send(Wire::Frame frame) {
 
 void SimBus::flush() {
     for (Wire::Frame& frame : std::exchange(outgoing_, {})) {
-        if (!life_.act()) return;
+        if (!life_.act(Act::send)) return;
         wire_->to_broker([frame = std::move(frame), &broker = broker_] {
             if (broker.up()) frame();
         });

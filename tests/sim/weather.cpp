@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "saga/core/envelope.hpp"
 #include "saga/core/subject.hpp"
@@ -11,6 +12,8 @@ namespace saga::sim {
 
 using namespace std::chrono_literals;
 
+constexpr BankHabits kBadDays{
+    .decline = 0.1, .unheard = 0.2, .silent = 0.2, .refuse = 0.3, .least = 1ms, .most = 3s};
 constexpr std::uint64_t kActs = 100;  // within so many writes, syncs and sends a process dies
 
 Weather::Weather(Schedule& schedule, Broker& broker, Bank& bank, Machines& machines,
@@ -57,6 +60,7 @@ void Weather::clear() {
         machine->net().most = std::max<Duration>(machine->net().least, 400us);
         machine->disk().set({});
         machine->clock().skew = {};
+        machine->resume();
         down_until_.erase(machine->name());
         if (!machine->running()) machine->start(flags_[machine->name()]);
     }
@@ -102,11 +106,12 @@ void Weather::befall(Fault fault) {
         case Fault::rebuild:
             return befall_disk(fault, any());
         case Fault::bank:
-            bank_.habits = {
-                .decline = 0.1, .unheard = 0.2, .silent = 0.2, .least = 1ms, .most = 3s};
+            bank_.habits = kBadDays;
             return;
-        case Fault::count_:
-            return;
+        case Fault::storm:
+            return storm();
+        default:
+            return;  // hurry: the services were made so
     }
 }
 
@@ -238,12 +243,21 @@ void Weather::befall_store(Fault fault) {
         return;
     }
     broker_down(chance_.between<Duration>(50ms, 3s));
-    if (fault == Fault::tail) broker_.lose_tail(1 + chance_.below(30));
+    if (fault == Fault::tail) lose_tail(1 + chance_.below(30));
     if (fault == Fault::rollback) broker_.restore(older_);
     if (fault != Fault::wipe) return;
     older_.reset();
     broker_.wipe();
     schedule_.in(chance_.between<Duration>(3s, 8s), [this] { broker_.make_assets(); });
+}
+
+void Weather::lose_tail(std::uint64_t messages) {
+    broker_.lose_tail(messages);
+    const Stream* stream = broker_.stream(core::kStream);
+    for (const auto& machine : machines_)
+        if (stream != nullptr && machine->running() &&
+            machine->store().cursor.position().seq < stream->last_seq)
+            outcome_.coverage.hit("reader behind a lost tail");
 }
 
 void Weather::befall_stream(Fault fault) {
@@ -296,6 +310,28 @@ void Weather::publish_junk() {
         }
     }
     (void)broker_.publish(subject, {}, bytes);
+}
+
+/// A failure of a saga of nobody here, as a cycle of services makes it.
+void Weather::storm() {
+    if (!broker_.up()) return;
+    const std::string saga = fmt::format("storm{}", chance_.below(1'000'000));
+    const Time now = std::chrono::floor<Time::duration>(schedule_.date());
+    EventId id;
+    for (std::uint8_t& byte : id.bytes) byte = static_cast<std::uint8_t>(chance_.next());
+    const std::array<std::byte, 8> payload{};
+    (void)broker_.publish(core::event_subject("stranger", Kind::failed, "Storm", saga, false), {},
+                          core::encode({.id = id,
+                                        .type = "stranger.Storm",
+                                        .saga = saga,
+                                        .started = now,
+                                        .source = "stranger",
+                                        .sequence = 1,
+                                        .time = now,
+                                        .kind = Kind::failed,
+                                        .because = "Storm",
+                                        .hops = core::kMaxHops + 1,
+                                        .payload = payload}));
 }
 
 /// A true event under the subject of a service that did not say it.

@@ -27,10 +27,12 @@ class Weather {
     void befall_broker(Fault fault);
     void befall_store(Fault fault);
     void befall_stream(Fault fault);
+    void lose_tail(std::uint64_t messages);
     void befall_disk(Fault fault, Machine& machine);
     void publish_again();
     void publish_junk();
     void spoof();
+    void storm();
     void ended(Machine& machine);
     void down(Machine& machine, Duration how_long);
     void broker_down(Duration how_long);

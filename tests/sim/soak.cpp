@@ -1,0 +1,186 @@
+// The shop for ever: orders without end through the four real services, in virtual time, while what
+// is finished and old is forgotten. What a service keeps must stop growing.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fstream>
+
+#include "saga/core/subject.hpp"
+#include "services/shop/audit.hpp"
+#include "shop_events.hpp"
+#include "tests/sim/weather.hpp"
+
+namespace saga::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kSlices = 40;      // of all sagas; at the end of each the books are audited
+constexpr int kRemembered = 4;   // slices that a service remembers
+constexpr int kBurst = 250;      // orders of one moment
+constexpr auto kBetween = 70s;   // two bursts
+constexpr auto kRest = 30s;      // that a slice takes to come to rest, at most
+constexpr double kGrowth = 1.1;  // that the second half may be larger by
+
+/// What may not grow for ever.
+struct Size {
+    std::uint64_t rows = 0, database = 0, wal = 0, resident = 0;
+
+    void rise(const Size& other) {
+        rows = std::max(rows, other.rows);
+        database = std::max(database, other.database);
+        wal = std::max(wal, other.wal);
+        resident = std::max(resident, other.resident);
+    }
+};
+
+std::uint64_t resident_bytes() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("VmRSS:")) return std::stoull(line.substr(6)) * 1024;
+    throw Error("/proc/self/status says nothing of VmRSS");
+}
+
+class Soak {
+  public:
+    explicit Soak(std::uint64_t sagas)
+        : each_(std::max<std::uint64_t>(1, sagas / kSlices)),
+          slice_(std::chrono::ceil<std::chrono::seconds>(kBetween) *
+                 static_cast<std::int64_t>(each_ / kBurst + 1)),
+          broker_(schedule_, {.max_age = 2 * slice_}),
+          bank_(Chance(1)),
+          machines_(shop_machines(
+              schedule_, broker_, bank_, Chance(2),
+              {.horizons = {.journal = std::chrono::floor<Time::duration>(kRemembered * slice_),
+                            .outbox = std::chrono::floor<Time::duration>(slice_)}},
+              Keys::calm)),
+          customer_(schedule_, broker_, Chance(3)),
+          market_(schedule_, customer_, Chance(4), Keys::calm),
+          weather_(schedule_, broker_, bank_, machines_, customer_, Chance(5), outcome_) {}
+
+    /// Whether the second half is no larger than the first.
+    bool run() {
+        broker_.make_assets();
+        weather_.begin({}, {});
+        weather_.clear();
+        Size first, second;
+        fmt::print("{:>9} {:>9} {:>8} {:>9} {:>9} {:>9}\n", "sagas", "virtual h", "rows",
+                   "files KiB", "WALs KiB", "RSS KiB");
+        for (int slice = 0; slice < kSlices; ++slice) {
+            trade(slice);
+            (slice < kSlices / 2 ? first : second).rise(look(slice));
+            audit();
+            archive();
+        }
+        for (const std::string& wrong : outcome_.violations) fmt::print("WRONG {}\n", wrong);
+        return no_larger("rows", first.rows, second.rows) &
+               no_larger("files", first.database, second.database) &
+               no_larger("WALs", first.wal, second.wal) &
+               no_larger("memory", first.resident, second.resident) & outcome_.violations.empty();
+    }
+
+  private:
+    void pass(Duration time) {
+        const Steady until = schedule_.now() + time;
+        while (schedule_.step(until)) {
+        }
+    }
+    Machine& inventory() { return *machines_[1]; }
+
+    /// A delivery that is enough, and a slice of orders: of some the carrier refuses each fourth.
+    void trade(int slice) {
+        bank_.begin();
+        bank_.credit(1'000'000'000);
+        market_.deliver(slice, static_cast<int>(each_) * Market::kTooLarge);
+        pass(2s);
+        for (std::uint64_t nth = 0; nth < each_; ++nth) {
+            if (nth % kBurst == kBurst - 1) {
+                look_at_wal();
+                pass(kBetween);
+            }
+            market_.order(fmt::format("o{}-{}", slice, nth), slice, nth % 4 != 3);
+        }
+        look_at_wal();
+        pass(kRest);
+        customer_.forget();
+    }
+
+    std::uint64_t number(Machine& machine, const std::string& select) {
+        store::Statement statement(machine.store().db(), select);
+        return static_cast<std::uint64_t>(store::number(statement));
+    }
+
+    void look_at_wal() {
+        for (const auto& machine : machines_) wal_ = std::max(wal_, machine->disk().bytes("-wal"));
+    }
+
+    Size look(int slice) {
+        Size size{.wal = std::exchange(wal_, 0), .resident = resident_bytes()};
+        for (const auto& machine : machines_) {
+            for (const char* table : {"sagas", "journal", "arrived", "inbox", "outbox", "parked",
+                                      "aside", "timers", "calls", "locks", "commands", "attempts"})
+                size.rows += number(*machine, fmt::format("SELECT count(*) FROM {}", table));
+            size.database += machine->disk().bytes(".db");
+        }
+        fmt::print(
+            "{:>9} {:>9} {:>8} {:>9} {:>9} {:>9}\n", static_cast<std::uint64_t>(slice + 1) * each_,
+            std::chrono::duration_cast<std::chrono::hours>(schedule_.now() - Steady{}).count(),
+            size.rows, size.database / 1024, size.wal / 1024, size.resident / 1024);
+        std::fflush(stdout);
+        return size;
+    }
+
+    void audit() {
+        for (const auto& machine : machines_)
+            if (!machine->at_rest(broker_.stream(core::kStream)->last_seq))
+                outcome_.violations.push_back(machine->name() + " is not at rest");
+        const shop::Audit audit = shop::audit(shop_books(machines_, bank_, broker_));
+        for (const std::string& wrong : audit.violations) outcome_.violations.push_back(wrong);
+        if (static_cast<std::uint64_t>(audit.orders) != each_)
+            outcome_.violations.push_back(fmt::format("{} orders of {}", audit.orders, each_));
+    }
+
+    /// The shop's own books are closed, and begin anew: they are no matter of the engine's.
+    void archive() {
+        for (const auto& [machine, tables] : std::map<std::size_t, std::vector<const char*>>{
+                 {0, {"orders"}},
+                 {1, {"reserved", "product", "delivery"}},
+                 {2, {"payment"}},
+                 {3, {"parcel"}}})
+            for (const char* table : tables)
+                machines_[machine]->store().db().exec(fmt::format("DELETE FROM {}", table));
+    }
+
+    static bool no_larger(const char* what, std::uint64_t first, std::uint64_t second) {
+        const bool flat = static_cast<double>(second) <= static_cast<double>(first) * kGrowth;
+        fmt::print("{}: {} in the first half, {} in the second{}\n", what, first, second,
+                   flat ? "" : ": TOO MUCH");
+        return flat;
+    }
+
+    const std::uint64_t each_;
+    const Duration slice_;
+    std::uint64_t wal_ = 0;
+    Outcome outcome_;
+    Schedule schedule_;
+    Broker broker_;
+    Bank bank_;
+    std::vector<std::unique_ptr<Machine>> machines_;
+    Customer customer_;
+    Market market_;
+    Weather weather_;
+};
+
+}  // namespace
+}  // namespace saga::sim
+
+int main(int argc, char** argv) {
+    std::uint64_t sagas = 4'000;
+    CLI::App app{"Orders without end through the shop's services, in virtual time.", "soak"};
+    app.add_option("--sagas", sagas, "how many")
+        ->check(CLI::Range(1'000, 100'000'000))
+        ->capture_default_str();
+    CLI11_PARSE(app, argc, argv);
+    return saga::sim::Soak(sagas).run() ? 0 : 1;
+}
