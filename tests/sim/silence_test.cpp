@@ -17,8 +17,8 @@ struct Shop {
     Schedule schedule;
     Broker broker{schedule};
     Bank bank{Chance(1).branch("bank")};
-    std::vector<std::unique_ptr<Machine>> machines = shop_machines(
-        schedule, broker, bank, Chance(1).branch("machines"), {}, Keys::calm);
+    std::vector<std::unique_ptr<Machine>> machines =
+        shop_machines(schedule, broker, bank, Chance(1).branch("machines"), {}, Keys::calm);
     Customer customer{schedule, broker, Chance(1).branch("customer")};
     Machine& order = *machines[0];
     Machine& payment = *machines[2];

@@ -11,8 +11,8 @@
 #include "saga/verify/verify.hpp"
 #include "services/shop/audit.hpp"
 #include "tests/sim/operator.hpp"
-#include "tests/sim/tally.hpp"
 #include "tests/sim/points.hpp"
+#include "tests/sim/tally.hpp"
 #include "tests/sim/weather.hpp"
 
 namespace saga::sim {
