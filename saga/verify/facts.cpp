@@ -111,9 +111,11 @@ void Facts::read_stream(const std::vector<Stored>& messages) {
                             stored.stored_at,
                             stored.subject,
                             std::get<core::Unreadable>(read).why,
+                            {},
                             {}});
         } else if (const auto why = core::spoofed(stored.subject, *envelope)) {
-            junk.push_back({stored.seq, stored.stored_at, stored.subject, *why, envelope->id});
+            junk.push_back({stored.seq, stored.stored_at, stored.subject, *why, envelope->id,
+                            std::string(envelope->source)});
         } else {
             by_id_.emplace(envelope->id, stream.size());
             stream.push_back({stored.seq, stored.stored_at, event_of(*envelope)});

@@ -44,6 +44,7 @@ struct Junk {
     StoreTime stored_at;
     std::string subject, why;
     EventId id;
+    std::string source;  ///< whose event it says it is
 };
 
 struct StepRow : core::StepRow {
