@@ -61,6 +61,9 @@ bool Torment::wanted(std::string_view kind) const {
 
 // ---- the course ---------------------------------------------------------------------------------
 
+/// What found nothing to strike at, as an attack just behind a wipe, gets some more tries.
+constexpr int kTimes = 3;
+
 void Torment::run(Duration time) {
     const Steady end = std::chrono::steady_clock::now() + time;
     std::vector<std::function<void()>> due;
@@ -74,6 +77,9 @@ void Torment::run(Duration time) {
     std::vector<Kind> again;
     for (const Kind& kind : all())
         if (wanted(kind.name)) again.push_back(kind);
+    for (int i = 0; i < kTimes; ++i)
+        for (const Kind& kind : again)
+            if (tally_.faults[std::string(kind.name)] == 0) make(kind);
     while (std::chrono::steady_clock::now() < end && !again.empty()) {
         make(again[draw<std::size_t>(0, again.size() - 1)]);
         linger(draw(200ms, 2'000ms));
