@@ -30,7 +30,7 @@ class Bank {
     BankHabits habits;
     Chance& chance() { return chance_; }
     std::uint64_t answered_late = 0;   ///< calls that were answered after an attempt that was not
-    std::uint64_t refused = 0;         ///< refunds, for now
+    std::uint64_t refused = 0;         ///< refunds, which it takes later
     std::set<std::string> objections;  ///< why it declined what no honest client asks
 
   private:
