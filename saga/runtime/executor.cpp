@@ -302,9 +302,13 @@ EventId Executor::publish_operation(std::string_view saga_id, const detail::Emit
     EventId nonce;  // two words of an operator are two events, however alike
     for (std::size_t i = 0; i < nonce.bytes.size(); ++i)
         nonce.bytes[i] = static_cast<std::uint8_t>(random_.next());
-    const EventId id = key_.id(state_->row.started, {contract_.service, saga_id, "operation",
+    const EventId id = key_.id(state_->row.started, {contract_.service, saga_id, kOperationStep,
                                                      core::Role::operation, 0, nonce});
-    write_event({.id = id, .kind = Kind::done, .step = "operation", .because = {}, .sealed = {}},
+    write_event({.id = id,
+                 .kind = Kind::done,
+                 .step = kOperationStep,
+                 .because = {},
+                 .sealed = std::as_bytes(std::span(nonce.bytes))},
                 word);
     return id;
 }

@@ -14,6 +14,9 @@
 
 namespace saga::runtime {
 
+/// The step that an operator's word names as its own.
+inline constexpr std::string_view kOperationStep = "operation";
+
 /// What an item is due to: stands in the envelopes of whatever it leads to.
 struct Origin {
     EventId cause;

@@ -187,6 +187,7 @@ class Worker {
     std::optional<std::uint32_t> deadline_of(const core::StepRow& row,
                                              const core::Envelope& event) const;
     bool adopt_answer(core::SagaState& state, const core::Envelope& own);
+    bool may_be_own(const core::Envelope& event) const;
     void close_record(const EventId& id, const store::Recorded::Row& row,
                       const std::set<std::int64_t>& unlike);
     void obey(const core::Message& message);

@@ -66,7 +66,8 @@ void Worker::mine(const core::Message& message) {
             "one, and start this one again",
             e.id.text(), e.type, e.saga, message.seq(), contract_.service));
     }
-    if (e.type == kOperatorActed) obey(message);
+    // Else nobody but this service can have published it.
+    if (e.type == kOperatorActed && (!catching_up() || may_be_own(e))) obey(message);
 }
 
 /// Catching up: what the world has seen of this service, and this database has not done by itself.
@@ -88,7 +89,10 @@ void Worker::adopt(const core::Message& message) {
                              now_, recorded->stands());
         store_.recorded.erase(e.id);
     };
-    if (e.type == kOperatorActed) return keep();
+    if (e.type == kOperatorActed) {
+        if (may_be_own(e)) keep();
+        return;
+    }
     for (const detail::CommandCode& command : contract_.commands) {
         if (executor_.id_of(command.verb, core::Role::command, 0, {}) != e.id) continue;
         keep();
@@ -198,8 +202,8 @@ void Worker::obey(const core::Message& message) {
     }
     if (state.row.key == 0) return;
     core::Saga saga = begin(state, origin_of(message));
-    if (executor_.reacted("operation", message.envelope().id)) return;
-    executor_.remember("operation", message);
+    if (executor_.reacted(kOperationStep, message.envelope().id)) return;
+    executor_.remember(kOperationStep, message);
     // The one that was named; in a database that was restored it may stand in another place.
     const auto place = [&](const core::ParkedRow& each) { return each.position == word->position; };
     std::stable_partition(state.parked.begin(), state.parked.end(), place);

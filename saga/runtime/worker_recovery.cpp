@@ -48,12 +48,13 @@ void Worker::end_catch_up(Time now) {
 /// The world has seen it, and nothing here leads to it: an operator should know. Of a saga that
 /// waits with something unlike its record an operator knows already: what is tried again there
 /// finds its record in the outbox. What leads to one that the broker has lost may be lost with it,
-/// and come again: it is published as it was.
+/// and come again: it is published as it was, unless a stranger wrote it.
 void Worker::close_record(const EventId& id, const store::Recorded::Row& row,
                           const std::set<std::int64_t>& unlike) {
     const auto read = core::decode(row.envelope);
     const core::Envelope& envelope = std::get<core::Envelope>(read);
     const core::Message message(row.envelope, envelope, row.stream_seq, {});
+    if (row.lost && !may_be_own(envelope)) return store_.recorded.erase(id);
     if (row.lost) adopt(message);
     if (!store_.recorded.find(id)) return;
     core::SagaState state = store_.load(envelope.saga);
@@ -67,6 +68,49 @@ void Worker::close_record(const EventId& id, const store::Recorded::Row& row,
                           .envelope = row.envelope},
                          now_, row.stands());
     store_.recorded.erase(id);
+}
+
+/// Whether the event's id is one that this service gives to one of its type: without the key nobody
+/// can guess it. The doubt counts for a type that this build publishes no more, and for what runs
+/// once for each event: of such a run the event does not tell.
+bool Worker::may_be_own(const core::Envelope& event) const {
+    const auto is = [&](std::string_view step, core::Role role, std::uint32_t slot, EventId run) {
+        return key_.id(event.started, {contract_.service, event.saga, step, role, slot, run}) ==
+               event.id;
+    };
+    if (event.type == kOperatorActed) {
+        const auto nonce = key_.open(event.id, event.sealed);
+        EventId run;
+        if (!nonce || nonce->size() != run.bytes.size()) return false;
+        std::memcpy(run.bytes.data(), nonce->data(), run.bytes.size());
+        return is(kOperationStep, core::Role::operation, 0, run);
+    }
+    bool published = false;
+    const auto gives = [&](const detail::StepCode& step, const std::vector<detail::Emits>& events,
+                           core::Role role, std::uint32_t first_slot) {
+        const auto is_type = [&](const auto& each) { return each.type->full == event.type; };
+        if (std::ranges::none_of(events, is_type)) return false;
+        published = true;
+        if (step.once_per_event) return true;
+        for (std::uint32_t slot = 0; slot < events.size(); ++slot)
+            if (is(step.name, role, first_slot + slot, {})) return true;
+        return false;
+    };
+    for (const detail::StepCode& step : contract_.steps) {
+        if (gives(step, step.emits, core::Role::outcome, 0) ||
+            gives(step, step.undone, core::Role::undo, 0))
+            return true;
+        for (std::size_t nth = 0; nth < step.expects.size(); ++nth)
+            if (gives(step, step.expects[nth].asks, core::Role::timer,
+                      core::deadline_of(step, nth) << 16))
+                return true;
+    }
+    for (const detail::CommandCode& command : contract_.commands) {
+        if (command.accepts->full != event.type) continue;
+        published = true;
+        if (is(command.verb, core::Role::command, 0, {})) return true;
+    }
+    return !published;
 }
 
 bool Worker::published(const core::Envelope& own, Time now) {

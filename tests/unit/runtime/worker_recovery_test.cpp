@@ -107,6 +107,63 @@ TEST_CASE("recovery: what the end of catching up told of is not told again by th
     CHECK(done.published.front().subject.starts_with("saga.granter.done.Granted."));
 }
 
+TEST_CASE("recovery: what the broker has lost is published again, unless a stranger wrote it") {
+    Stream stream;
+    Workshop granter{testing::granter(), stream};
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    granter.work();
+    stream.now += 2h;
+    granter.work();
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    granter.work();
+    const std::vector<std::string> own = {"Granted", "Overdue", "Revoked"};
+    for (const std::string& name : own) REQUIRE(stream.count(name) == 1);
+    stream.put(Granted{.ticket = "forged"}, "t");  // its step has run: it can lead to nothing
+    stream.put(Granted{.ticket = "forged"}, "other");
+
+    Workshop restored{testing::granter(), stream};
+    restored.begin_catch_up();
+    restored.store().recorded.lose_above(0);
+    stream.messages.clear();  // the broker has lost all of it
+    restored.end_catch_up();
+    restored.work();
+    for (const std::string& name : own) CHECK(stream.count(name) == 1);
+    CHECK(stream.messages.size() == own.size());
+    CHECK(restored.value("SELECT count(*) FROM recorded") == 0);
+}
+
+TEST_CASE("recovery: catching up obeys an operator's word, and no stranger's") {
+    Stream stream;
+    Workshop auditor{moody_auditor(), stream};
+    armed = false;
+    stream.put(Granted{.ticket = "deadly"}, "deadly");
+    for (auditor.work(); auditor.value("SELECT count(*) FROM parked WHERE state = 6") == 0;
+         auditor.work())
+        stream.now += 2h;
+    const std::string id = std::to_string(auditor.value("SELECT position FROM parked"));
+    const auto* body = reinterpret_cast<const std::byte*>(id.data());
+    auditor.in().requests.push_back({"skip", {body, body + id.size()}, 1});
+    auditor.work();
+    REQUIRE(auditor.value("SELECT count(*) FROM parked") == 0);
+    REQUIRE(stream.count("OperatorActed") == 1);
+
+    for (const bool forged : {false, true}) {
+        CAPTURE(forged);
+        if (forged) {  // the same word, under an id that the stranger has made up
+            const runtime::Delivery word = std::move(stream.messages.back());
+            stream.messages.pop_back();
+            const auto read = core::decode(word.bytes);
+            stream.put(std::get<core::Envelope>(read));
+        }
+        Workshop restored{moody_auditor(), stream};
+        restored.begin_catch_up();
+        restored.work();
+        restored.end_catch_up();
+        CHECK(restored.value("SELECT count(*) FROM parked") == (forged ? 1 : 0));
+        CHECK(restored.value("SELECT count(*) FROM aside") == (forged ? 1 : 0));
+    }
+}
+
 TEST_CASE("recovery: what is given up before the disk is full is told of") {
     Stream stream;
     Workshop auditor{moody_auditor(), stream};
