@@ -308,6 +308,12 @@ std::uint64_t Disk::bytes(std::string_view tail) const {
     return bytes;
 }
 
+std::uint64_t Disk::memory() const {
+    std::uint64_t all = 0;
+    for (const auto& [name, file] : folder_->names()) all += file->memory();
+    return all;
+}
+
 void Disk::restore(const Image& image) {
     rewind(image);
     folder_->sync_all();

@@ -56,6 +56,8 @@ class Disk {
 
     /// Of the files whose names end so.
     std::uint64_t bytes(std::string_view tail) const;
+    /// Bytes of memory that all files take.
+    std::uint64_t memory() const;
 
     /// A copy of all files, as unsynced as they are.
     Image image() const { return folder_->copy(); }

@@ -7,6 +7,13 @@
 
 namespace saga::sim {
 
+std::size_t File::memory() const {
+    std::size_t bytes = now_.capacity() + synced_.capacity();
+    bytes += unsynced_.capacity() * sizeof(Change);
+    for (const Change& change : unsynced_) bytes += change.bytes.capacity();
+    return bytes;
+}
+
 std::size_t File::read(std::size_t at, std::span<std::byte> to) const {
     const std::size_t there = at < now_.size() ? std::min(to.size(), now_.size() - at) : 0;
     if (there > 0) std::copy_n(now_.data() + at, there, to.data());

@@ -28,6 +28,8 @@ struct Survival {
 class File {
   public:
     std::size_t size() const { return now_.size(); }
+    /// Bytes of memory that it takes.
+    std::size_t memory() const;
     /// How much there was to read; the rest of `to` is zeros.
     std::size_t read(std::size_t at, std::span<std::byte> to) const;
     void write(std::size_t at, std::span<const std::byte> bytes);

@@ -1,10 +1,10 @@
 // The shop for ever: orders without end through the four real services, in virtual time, while what
 // is finished and old is forgotten. What a service keeps must stop growing.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <fstream>
 
 #include "saga/core/subject.hpp"
 #include "services/shop/audit.hpp"
@@ -16,44 +16,39 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kSlices = 40;      // of all sagas; at the end of each the books are audited
-constexpr int kRemembered = 4;   // slices that a service remembers
-constexpr int kBurst = 250;      // orders of one moment
-constexpr auto kBetween = 70s;   // two bursts
-constexpr auto kRest = 30s;      // that a slice takes to come to rest, at most
-constexpr double kGrowth = 1.1;  // that the second half may be larger by
+constexpr std::uint64_t kSlice = 100;  // orders of one moment, after which the books are audited
+constexpr auto kRest = 30s;            // that they take to come to rest, at most
+constexpr auto kRemembers = 5min;      // a service of what is finished
+constexpr std::uint64_t kLines = 40;   // that are printed
+constexpr double kGrowth = 1.05;        // that the second half may be larger by
 
 /// What may not grow for ever.
 struct Size {
-    std::uint64_t rows = 0, database = 0, wal = 0, resident = 0;
+    std::uint64_t rows = 0, database = 0, wal = 0, memory = 0;
 
     void rise(const Size& other) {
         rows = std::max(rows, other.rows);
         database = std::max(database, other.database);
         wal = std::max(wal, other.wal);
-        resident = std::max(resident, other.resident);
+        memory = std::max(memory, other.memory);
     }
 };
 
-std::uint64_t resident_bytes() {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with("VmRSS:")) return std::stoull(line.substr(6)) * 1024;
-    throw Error("/proc/self/status says nothing of VmRSS");
+/// What is allocated and not freed; how much of it is resident is the allocator's matter.
+std::uint64_t heap_bytes() {
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 class Soak {
   public:
     explicit Soak(std::uint64_t sagas)
-        : each_(std::max<std::uint64_t>(1, sagas / kSlices)),
-          slice_(std::chrono::ceil<std::chrono::seconds>(kBetween) *
-                 static_cast<std::int64_t>(each_ / kBurst + 1)),
-          broker_(schedule_, {.max_age = 2 * slice_}),
+        : slices_(sagas / kSlice),
+          broker_(schedule_, {.max_age = kRemembers / 2}),
           bank_(Chance(1)),
           machines_(shop_machines(
               schedule_, broker_, bank_, Chance(2),
-              {.horizons = {.journal = std::chrono::floor<Time::duration>(kRemembered * slice_),
-                            .outbox = std::chrono::floor<Time::duration>(slice_)}},
+              {.horizons = {.journal = kRemembers, .outbox = kRemembers / 4}},
               Keys::calm)),
           customer_(schedule_, broker_, Chance(3)),
           market_(schedule_, customer_, Chance(4), Keys::calm),
@@ -66,18 +61,18 @@ class Soak {
         weather_.clear();
         Size first, second;
         fmt::print("{:>9} {:>9} {:>8} {:>9} {:>9} {:>9}\n", "sagas", "virtual h", "rows",
-                   "files KiB", "WALs KiB", "RSS KiB");
-        for (int slice = 0; slice < kSlices; ++slice) {
-            trade(slice);
-            (slice < kSlices / 2 ? first : second).rise(look(slice));
+                   "files KiB", "WAL KiB", "heap KiB");
+        for (std::uint64_t slice = 0; slice < slices_; ++slice) {
+            trade(static_cast<int>(slice));
+            (slice < slices_ / 2 ? first : second).rise(look(slice));
             audit();
             archive();
         }
         for (const std::string& wrong : outcome_.violations) fmt::print("WRONG {}\n", wrong);
         return no_larger("rows", first.rows, second.rows) &
                no_larger("files", first.database, second.database) &
-               no_larger("WALs", first.wal, second.wal) &
-               no_larger("memory", first.resident, second.resident) & outcome_.violations.empty();
+               no_larger("WAL", first.wal, second.wal) &
+               no_larger("heap", first.memory, second.memory) & outcome_.violations.empty();
     }
 
   private:
@@ -92,16 +87,10 @@ class Soak {
     void trade(int slice) {
         bank_.begin();
         bank_.credit(1'000'000'000);
-        market_.deliver(slice, static_cast<int>(each_) * Market::kTooLarge);
+        market_.deliver(slice, static_cast<int>(kSlice) * Market::kTooLarge);
         pass(2s);
-        for (std::uint64_t nth = 0; nth < each_; ++nth) {
-            if (nth % kBurst == kBurst - 1) {
-                look_at_wal();
-                pass(kBetween);
-            }
+        for (std::uint64_t nth = 0; nth < kSlice; ++nth)
             market_.order(fmt::format("o{}-{}", slice, nth), slice, nth % 4 != 3);
-        }
-        look_at_wal();
         pass(kRest);
         customer_.forget();
     }
@@ -111,23 +100,23 @@ class Soak {
         return static_cast<std::uint64_t>(store::number(statement));
     }
 
-    void look_at_wal() {
-        for (const auto& machine : machines_) wal_ = std::max(wal_, machine->disk().bytes("-wal"));
-    }
-
-    Size look(int slice) {
-        Size size{.wal = std::exchange(wal_, 0), .resident = resident_bytes()};
+    Size look(std::uint64_t slice) {
+        Size size{.memory = heap_bytes()};
         for (const auto& machine : machines_) {
+            size.memory -= machine->disk().memory();
+            size.wal = std::max(size.wal, machine->disk().bytes("-wal"));
             for (const char* table : {"sagas", "journal", "arrived", "inbox", "outbox", "parked",
                                       "aside", "timers", "calls", "locks", "commands", "attempts"})
                 size.rows += number(*machine, fmt::format("SELECT count(*) FROM {}", table));
             size.database += machine->disk().bytes(".db");
         }
-        fmt::print(
-            "{:>9} {:>9} {:>8} {:>9} {:>9} {:>9}\n", static_cast<std::uint64_t>(slice + 1) * each_,
-            std::chrono::duration_cast<std::chrono::hours>(schedule_.now() - Steady{}).count(),
-            size.rows, size.database / 1024, size.wal / 1024, size.resident / 1024);
-        std::fflush(stdout);
+        if ((slice + 1) % std::max<std::uint64_t>(1, slices_ / kLines) == 0) {
+            fmt::print(
+                "{:>9} {:>9} {:>8} {:>9} {:>9} {:>9}\n", (slice + 1) * kSlice,
+                std::chrono::duration_cast<std::chrono::hours>(schedule_.now() - Steady{}).count(),
+                size.rows, size.database / 1024, size.wal / 1024, size.memory / 1024);
+            std::fflush(stdout);
+        }
         return size;
     }
 
@@ -137,8 +126,8 @@ class Soak {
                 outcome_.violations.push_back(machine->name() + " is not at rest");
         const shop::Audit audit = shop::audit(shop_books(machines_, bank_, broker_));
         for (const std::string& wrong : audit.violations) outcome_.violations.push_back(wrong);
-        if (static_cast<std::uint64_t>(audit.orders) != each_)
-            outcome_.violations.push_back(fmt::format("{} orders of {}", audit.orders, each_));
+        if (static_cast<std::uint64_t>(audit.orders) != kSlice)
+            outcome_.violations.push_back(fmt::format("{} orders of {}", audit.orders, kSlice));
     }
 
     /// The shop's own books are closed, and begin anew: they are no matter of the engine's.
@@ -159,9 +148,7 @@ class Soak {
         return flat;
     }
 
-    const std::uint64_t each_;
-    const Duration slice_;
-    std::uint64_t wal_ = 0;
+    const std::uint64_t slices_;
     Outcome outcome_;
     Schedule schedule_;
     Broker broker_;
