@@ -1,5 +1,9 @@
 #include "tests/sim/operator.hpp"
 
+#include <fmt/format.h>
+
+#include "tests/sim/moody.hpp"
+
 namespace saga::sim {
 
 using namespace std::chrono_literals;
@@ -8,9 +12,11 @@ void Operator::look(Machine& machine) {
     constexpr auto kPatience = 30s;
     constexpr int kAttempts = 5;
     if (!machine.ready()) return;
-    store::Statement dead(machine.store().db(),
-                          "SELECT position FROM parked WHERE next_at IS NULL AND "
-                          "reason LIKE 'the process died each time%'");
+    store::Statement dead(
+        machine.store().db(),
+        fmt::format("SELECT position FROM parked WHERE next_at IS NULL AND "
+                    "(reason LIKE 'the process died each time%' OR reason LIKE '%{}%')",
+                    kOutOfSorts));
     store::Rows rows = dead.query();
     while (rows.next()) {
         const std::int64_t position = rows.integer(0);

@@ -8,8 +8,8 @@
 
 namespace saga::sim {
 
-/// Asks for another attempt at what was given up because the process died with it on the table:
-/// here no item kills a process, the faults do.
+/// Asks for another attempt at what was given up because moody_service() was out of sorts; or
+/// because the process died with it on the table: here no item kills a process, the faults do.
 class Operator {
   public:
     Operator(Schedule& schedule, Broker& broker, Chance chance)

@@ -12,6 +12,7 @@
 #include "services/payment/payment.hpp"
 #include "services/shipping/shipping.hpp"
 #include "shop_events.hpp"
+#include "tests/sim/moody.hpp"
 #include "tests/sim/points.hpp"
 
 namespace saga::sim {
@@ -59,7 +60,10 @@ std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& 
     add("inventory", inventory_service);
     add("payment", payment_service);
     add("shipping", shipping_service);
-    if (keys == Keys::hot) add("points", points_service);
+    if (keys == Keys::hot) {
+        add("points", points_service);
+        add("moody", moody_service);
+    }
     return machines;
 }
 

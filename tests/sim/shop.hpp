@@ -14,7 +14,7 @@ namespace saga::sim {
 enum class Keys : std::uint8_t { calm, hot };
 
 /// The four services, each on a machine of its own, in an order that stays; with hot keys, behind
-/// them, points_service().
+/// them, points_service() and moody_service().
 std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& broker, Bank& bank,
                                                     const Chance& chance,
                                                     const Machine::Options& options, Keys keys);

@@ -20,7 +20,7 @@ constexpr std::uint64_t kSlice = 100;  // orders of one moment, after which the 
 constexpr auto kRest = 30s;            // that they take to come to rest, at most
 constexpr auto kRemembers = 5min;      // a service of what is finished
 constexpr std::uint64_t kLines = 40;   // that are printed
-constexpr double kGrowth = 1.05;        // that the second half may be larger by
+constexpr double kGrowth = 1.05;       // that the second half may be larger by
 
 /// What may not grow for ever.
 struct Size {
@@ -46,10 +46,9 @@ class Soak {
         : slices_(sagas / kSlice),
           broker_(schedule_, {.max_age = kRemembers / 2}),
           bank_(Chance(1)),
-          machines_(shop_machines(
-              schedule_, broker_, bank_, Chance(2),
-              {.horizons = {.journal = kRemembers, .outbox = kRemembers / 4}},
-              Keys::calm)),
+          machines_(shop_machines(schedule_, broker_, bank_, Chance(2),
+                                  {.horizons = {.journal = kRemembers, .outbox = kRemembers / 4}},
+                                  Keys::calm)),
           customer_(schedule_, broker_, Chance(3)),
           market_(schedule_, customer_, Chance(4), Keys::calm),
           weather_(schedule_, broker_, bank_, machines_, customer_, Chance(5), outcome_) {}

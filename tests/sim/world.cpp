@@ -10,6 +10,7 @@
 #include "saga/store/statement.hpp"
 #include "saga/verify/verify.hpp"
 #include "services/shop/audit.hpp"
+#include "tests/sim/moody.hpp"
 #include "tests/sim/operator.hpp"
 #include "tests/sim/points.hpp"
 #include "tests/sim/tally.hpp"
@@ -180,8 +181,10 @@ class World {
             outcome_.violations.push_back("I3: " + wrong);
         if (setup_.keys == Keys::hot) {
             outcome_.coverage.hit("hot keys");
-            for (const std::string& wrong : wrong_points(machines_.back()->store(), books))
+            for (const std::string& wrong : wrong_points(machines_[4]->store(), books))
                 outcome_.violations.push_back("I11: " + wrong);
+            for (const std::string& wrong : wrong_moods(machines_[5]->store(), books))
+                outcome_.violations.push_back("I8: " + wrong);
         }
         for (const std::string& why : bank_.objections)
             outcome_.violations.push_back("I1: a call asked the bank what it objects to: " + why);
