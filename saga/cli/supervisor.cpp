@@ -132,6 +132,10 @@ bool Supervisor::revives(std::size_t program) const {
     return ward.wanted && (ward.group == 0 || ward.status || ward.struck);
 }
 
+Steady Supervisor::since(std::size_t program) const {
+    return wards_[program]->since;
+}
+
 void Supervisor::begin(std::size_t program, Steady now) {
     Ward& ward = *wards_[program];
     ward.since = now;

@@ -60,6 +60,8 @@ class Supervisor {
     bool runs(std::size_t program) const;
     /// Whether it has died, or dies of strike(), and is to be started again.
     bool revives(std::size_t program) const;
+    /// When it was started last.
+    Steady since(std::size_t program) const;
     /// How its last process ended, as waitpid says it; none while it runs, or before its first.
     std::optional<int> ended(std::size_t program) const;
     /// How often it died without being asked to stop.

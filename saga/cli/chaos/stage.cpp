@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 constexpr auto kBeat = 20ms;  // between two looks at a condition
 constexpr auto kBrokerStarts = 30s;
 constexpr auto kProgramStops = 20s;  // a service takes at most ten
+constexpr auto kListens = 500ms;     // a program that has started, to signals
 constexpr auto kRequest = 2'000ms;   // to the broker
 constexpr auto kAnswer = 300ms;      // of a service that is well
 constexpr auto kPause = 100ms;       // before what died is started again
@@ -154,8 +155,11 @@ bool Stage::await_ready(Member& member, Duration limit) {
 }
 
 bool Stage::stop(Member& member) {
-    // What dies of something else just now does not stop cleanly.
-    until(kProgramStops, [&] { return !supervisor_.revives(member.number); });
+    // What dies of something else just now does not stop cleanly, nor what does not listen yet.
+    until(kProgramStops, [&] {
+        return !supervisor_.revives(member.number) &&
+               std::chrono::steady_clock::now() - supervisor_.since(member.number) >= kListens;
+    });
     supervisor_.stop(member.number);
     const bool gone = until(kProgramStops, [&] { return supervisor_.gone(member.number); });
     if (!gone) {
