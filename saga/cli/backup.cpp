@@ -1,6 +1,8 @@
 // saga backup: copies of services' databases and keys, of running services and of stopped ones.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "saga/cli/interrupt.hpp"

@@ -1,7 +1,9 @@
 // saga bootstrap: makes the streams and buckets, an administrator's job.
 #include "saga/cli/bootstrap.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/bus/topology.hpp"
 #include "saga/cli/message_json.hpp"

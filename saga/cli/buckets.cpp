@@ -1,6 +1,7 @@
 #include "saga/cli/buckets.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/bus/jetstream.hpp"
 

@@ -3,14 +3,17 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "saga/bus/nats_client.hpp"
 #include "saga/bus/nats_options.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace saga::cli {
 

@@ -1,4 +1,6 @@
 // saga completion: what a shell needs to complete the tool's words.
+#include <CLI/CLI.hpp>
+
 #include "saga/cli/command.hpp"
 #include "saga/cli/output.hpp"
 

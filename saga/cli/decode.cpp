@@ -2,8 +2,10 @@
 // every message and shows whatever it says, so it is quick, and never fails.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/bootstrap.hpp"
 #include "saga/cli/broker_info.hpp"

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/message_json.hpp"

@@ -1,7 +1,9 @@
 // saga dlq: what services gave up on, and what is to become of it.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 
 #include "saga/cli/base64.hpp"

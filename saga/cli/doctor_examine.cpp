@@ -1,5 +1,6 @@
 // What saga doctor looks at.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/doctor.hpp"

@@ -1,5 +1,6 @@
 // What saga doctor makes of what it saw of the services.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "saga/cli/buckets.hpp"

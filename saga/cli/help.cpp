@@ -1,5 +1,6 @@
 #include "saga/cli/help.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <numeric>
 

@@ -1,6 +1,7 @@
 #include "saga/cli/history.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 
 #include "saga/bus/jetstream.hpp"

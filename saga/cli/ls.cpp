@@ -1,6 +1,8 @@
 // saga ls: the sagas that began lately, and where each stands.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "saga/cli/course.hpp"

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 
 #include "engine_generated.h"

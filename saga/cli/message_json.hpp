@@ -1,7 +1,7 @@
 // A message's body as JSON for people and programs: the envelope's fields and the payload.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "saga/cli/schemas.hpp"
 #include "saga/core/envelope.hpp"

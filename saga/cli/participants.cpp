@@ -1,6 +1,7 @@
 #include "saga/cli/participants.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/words.hpp"

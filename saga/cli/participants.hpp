@@ -1,6 +1,7 @@
 // Asking running services: how they are, and what waits there.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

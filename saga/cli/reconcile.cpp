@@ -1,8 +1,10 @@
 // saga reconcile: what a service would publish again, and what it does not know of itself.
 #include "saga/cli/reconcile.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"

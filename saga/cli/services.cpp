@@ -1,4 +1,7 @@
 // saga services, saga outbox: how the running services are.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"

@@ -1,4 +1,6 @@
 // The tool's flags, its commands, and how it ends.
+#include <CLI/CLI.hpp>
+
 #include "saga/cli/command.hpp"
 #include "saga/cli/help.hpp"
 #include "saga/cli/output.hpp"

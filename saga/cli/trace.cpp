@@ -1,4 +1,6 @@
 // saga trace, saga show: what became of one saga.
+#include <CLI/CLI.hpp>
+
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/timeline.hpp"

@@ -1,7 +1,9 @@
 // saga verify: whether what stopped services and the stream hold fits together.
 #include "saga/verify/verify.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"

@@ -1,4 +1,5 @@
 // saga wait: until a saga's last word.
+#include <CLI/CLI.hpp>
 #include <saga/detail/event_type.hpp>
 
 #include "saga/cli/interrupt.hpp"

@@ -1,4 +1,7 @@
 // saga watch: events as they happen, a line each.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/timeline.hpp"

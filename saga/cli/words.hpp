@@ -10,6 +10,10 @@
 
 #include "saga/cli/command.hpp"
 
+namespace CLI {
+class Option;
+}
+
 namespace saga::cli {
 
 /// "500ms", "5s", "2m", "1h30m", "7d"; a bare number is seconds. Empty when it is none of these,

@@ -1,6 +1,7 @@
 #include "saga/verify/contract.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <saga/detail/contract.hpp>
 
 namespace saga::verify {

@@ -1,7 +1,7 @@
 // A service's contract, as far as the checkers ask: from the JSON that the service prints.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <saga/event.hpp>
 #include <set>
 #include <string>

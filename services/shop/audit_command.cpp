@@ -1,6 +1,7 @@
 // shop audit: waits for rest, reads all books, says what does not fit.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <thread>
 

@@ -1,6 +1,7 @@
 // shop bank: how the bank misbehaves, from now on.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "services/shop/command.hpp"

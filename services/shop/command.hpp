@@ -1,12 +1,15 @@
 // What the commands of `shop` share: how to reach the services, how to speak, how to end.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <saga/client.hpp>
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace shop {
 

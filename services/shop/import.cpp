@@ -1,6 +1,7 @@
 // shop import: a file of orders, placed and waited for.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 

@@ -1,6 +1,8 @@
 // The shop's own client: fills the shelves, places orders, and looks whether all is well.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "services/shop/command.hpp"
 
 namespace shop {

@@ -1,6 +1,7 @@
 // shop place, cancel, show: one order.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "services/shop/command.hpp"

@@ -1,6 +1,7 @@
 // shop seed: the goods on the shelf, and what customers may spend.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>

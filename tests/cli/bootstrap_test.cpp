@@ -1,6 +1,8 @@
 // saga bootstrap: makes what is missing, and never touches what is there unless it is told to.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/cli/town.hpp"
 
 using namespace saga::testing;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/broker_info.hpp"
 #include "saga/cli/dev_config.hpp"

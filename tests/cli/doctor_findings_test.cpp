@@ -1,6 +1,8 @@
 // What saga doctor makes of what it saw.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "saga/cli/doctor.hpp"
 #include "tests/cli/program.hpp"
 

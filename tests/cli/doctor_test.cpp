@@ -1,6 +1,8 @@
 // saga doctor, as its user runs it: well, and ill in the ways that happen.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/cli/town.hpp"
 
 using namespace saga::testing;

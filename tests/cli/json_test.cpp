@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/dev_status.hpp"
 #include "saga/cli/landscape.hpp"

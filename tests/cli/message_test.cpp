@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <saga/detail/code.hpp>
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <future>
+#include <nlohmann/json.hpp>
 #include <saga/detail/code.hpp>
 
 #include "saga/bus/nats_client.hpp"

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <CLI/CLI.hpp>
+
 #include "saga/cli/dlq_action.hpp"
 #include "saga/cli/help.hpp"
 #include "saga/cli/log_lines.hpp"

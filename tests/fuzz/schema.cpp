@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "saga/cli/landscape.hpp"
 #include "saga/cli/schemas.hpp"
 #include "saga/core/text.hpp"

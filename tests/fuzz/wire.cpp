@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 #include <variant>
 

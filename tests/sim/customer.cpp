@@ -1,5 +1,7 @@
 #include "tests/sim/customer.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "saga/core/subject.hpp"
 
 namespace saga::sim {

@@ -46,6 +46,11 @@ enum class Fault : std::uint8_t {
 };
 inline constexpr auto kFaults = static_cast<std::size_t>(Fault::count_);
 
+/// These lose what a database restored from a backup would have to be told: not both in one run.
+inline const std::set<Fault> kBrokerLoses{Fault::tail, Fault::rollback, Fault::wipe, Fault::remade,
+                                          Fault::hole};
+inline const std::set<Fault> kServiceLoses{Fault::backup, Fault::rebuild};
+
 std::string_view name_of(Fault fault);
 std::optional<Fault> fault_of(std::string_view name);
 

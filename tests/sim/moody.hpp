@@ -1,7 +1,7 @@
 // A service of the simulation alone, beside the shop: one whose handlers fail, and wait.
 //
 //   expect  StockReserved  -> (its row)   waits for the payment, which comes next in its saga
-//   note    PaymentTaken   -> (its row)   fails some times first; in some sagas until it is given up
+//   note    PaymentTaken   -> (its row)   fails at first; in some sagas until it is given up
 //   close   OrderConfirmed -> (its row)   comes behind what failed
 #pragma once
 

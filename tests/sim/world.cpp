@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/core/envelope.hpp"
 #include "saga/core/subject.hpp"
@@ -29,13 +30,6 @@ constexpr auto kCannedLook = 50ms;    // at whether who died has made good for i
 constexpr auto kLiveness = 2h;        // after the faults have ended everything ends within that
 constexpr std::size_t kEnough = 100;  // violations: what begins again and again may end here
 constexpr std::chrono::milliseconds kHurry = 2s;
-constexpr double kFaultRate = 0.3;  // of being among a seed's faults
-constexpr double kHotRate = 0.2;    // of seeds in which everybody wants the same
-
-/// These lose what a database restored from a backup would have to be told: not both in one run.
-const std::set<Fault> kBrokerLoses{Fault::tail, Fault::rollback, Fault::wipe, Fault::remade,
-                                   Fault::hole};
-const std::set<Fault> kServiceLoses{Fault::backup, Fault::rebuild};
 
 class World {
   public:
@@ -177,23 +171,23 @@ class World {
         if (!all) return;  // said already
         const shop::Books books = shop_books(machines_, bank_, broker_);
         const shop::Audit audit = shop::audit(books);
-        for (const std::string& wrong : audit.violations)
-            outcome_.violations.push_back("I3: " + wrong);
+        add("I3: ", audit.violations);
         if (setup_.keys == Keys::hot) {
             outcome_.coverage.hit("hot keys");
-            for (const std::string& wrong : wrong_points(machines_[4]->store(), books))
-                outcome_.violations.push_back("I11: " + wrong);
-            for (const std::string& wrong : wrong_moods(machines_[5]->store(), books))
-                outcome_.violations.push_back("I8: " + wrong);
+            add("I11: ", wrong_points(machines_[4]->store(), books));
+            add("I8: ", wrong_moods(machines_[5]->store(), books));
         }
-        for (const std::string& why : bank_.objections)
-            outcome_.violations.push_back("I1: a call asked the bank what it objects to: " + why);
+        add("I1: a call asked the bank what it objects to: ", bank_.objections);
         count(books);
         told(books);
         invariants();
         if (setup_.canned != Canned::none) came_as_canned(books);
         for (const auto& machine : machines_)
             if (machine->store().parked.count(true) != 0) gave_up(*machine);
+    }
+
+    void add(const std::string& invariant, const auto& wrong) {
+        for (const std::string& each : wrong) outcome_.violations.push_back(invariant + each);
     }
 
     void came_as_canned(const shop::Books& books) {
@@ -360,21 +354,6 @@ class World {
 };
 
 }  // namespace
-
-Setup draw(std::uint64_t seed) {
-    Chance chance = Chance(seed).branch("setup");
-    Setup setup{.seed = seed,
-                .sagas = 5 + static_cast<int>(chance.below(30)),
-                .trouble = chance.between<std::chrono::milliseconds>(5s, 90s),
-                .faults = {},
-                .keys = chance.branch("keys").happens(kHotRate) ? Keys::hot : Keys::calm};
-    const std::set<Fault>& excluded = chance.happens(0.6) ? kServiceLoses : kBrokerLoses;
-    for (std::size_t i = 0; i < kFaults; ++i) {
-        const auto fault = static_cast<Fault>(i);
-        if (chance.happens(kFaultRate) && !excluded.contains(fault)) setup.faults.insert(fault);
-    }
-    return setup;
-}
 
 namespace {
 using Prepared = std::tuple<std::uint64_t, Canned, bool>;

@@ -1,5 +1,6 @@
 // I10, I12 and I13: the position, bounds, what was given up.
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "saga/store/store.hpp"
 #include "tests/verify/damage.hpp"

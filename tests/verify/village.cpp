@@ -1,5 +1,6 @@
 #include "tests/verify/village.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/bus/jetstream.hpp"
 #include "saga/cli/base64.hpp"

@@ -1,6 +1,7 @@
 #include "saga/cli/chaos/attack.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/base64.hpp"
 #include "saga/cli/buckets.hpp"

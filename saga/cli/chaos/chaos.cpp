@@ -1,6 +1,7 @@
 // saga chaos: puts a landscape to the test, and says what it has lost.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 
 #include "saga/cli/chaos/aftermath.hpp"

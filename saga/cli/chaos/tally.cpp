@@ -1,5 +1,7 @@
 #include "saga/cli/chaos/tally.hpp"
 
+#include <nlohmann/json.hpp>
+
 namespace saga::cli {
 
 double Tally::seconds() const {

@@ -1,6 +1,7 @@
 #include "saga/cli/chaos/told.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 

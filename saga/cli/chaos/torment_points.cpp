@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/chaos/torment.hpp"
