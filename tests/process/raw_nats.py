@@ -30,11 +30,13 @@ class RawNats:
         self._send("PING\r\n")
         self._next(b"PONG")
 
-    def request(self, subject, body=b""):
+    def request(self, subject, body=b"", seconds=None):
         """The first answer's body; empty where nobody listens. socket.timeout without one."""
         inbox = f"_INBOX.raw.{id(self)}.{self.inboxes + 1}"
         self.subscribe(inbox)
         self.publish(subject, body, inbox)
+        if seconds is not None:
+            self.socket.settimeout(seconds)
         return self.message()[1]
 
     def message(self):

@@ -176,7 +176,8 @@ int main(int argc, char** argv) {
     app.add_option("--canned", given.canned, "instead of a seed's own sagas: one that is")
         ->check(CLI::IsMember({"completed", "undone"}));
     app.add_option("--crash", given.crashes, "of it: machine:act:kill, or :power");
-    app.add_option("--disks", given.disks, "lie: no sync is one, and the checkers must notice")
+    app.add_option("--disks", given.disks,
+                   "lie: no sync is one, and the checkers must notice; ends when they do")
         ->check(CLI::IsMember({"hold", "lie"}));
     app.add_option("--show", given.show, "a saga, of which all that stands at the end is printed");
     CLI11_PARSE(app, argc, argv);
