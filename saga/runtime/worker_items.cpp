@@ -66,7 +66,7 @@ void Worker::mine(const core::Message& message) {
             "one, and start this one again",
             e.id.text(), e.type, e.saga, message.seq(), contract_.service));
     }
-    // Else nobody but this service can have published it.
+    // Whoever catches up has no outbox row that shows it to be its own.
     if (e.type == kOperatorActed && (!catching_up() || may_be_own(e))) obey(message);
 }
 

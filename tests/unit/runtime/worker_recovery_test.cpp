@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "saga/core/subject.hpp"
+#include "saga/runtime/operations.hpp"
 #include "tests/sim/disk.hpp"
 #include "tests/unit/runtime/workshop.hpp"
 
@@ -12,6 +14,7 @@ using namespace std::chrono_literals;
 using ::test::Asked;
 using ::test::Checked;
 using ::test::Granted;
+using ::test::Overdue;
 using ::test::Rejected;
 using ::test::Revoked;
 
@@ -63,10 +66,8 @@ Service moody_auditor() {
     return service;
 }
 
-}  // namespace
-
-TEST_CASE("recovery: a deadline that fired while its saga's failure was on its way is on record") {
-    Stream stream;
+/// A grant whose deadline fires while its saga's failure is on its way.
+void grant_chase_and_revoke(Stream& stream) {
     Workshop granter{testing::granter(), stream};
     stream.put(Asked{.ticket = "t", .amount = 1}, "t");
     granter.work();
@@ -75,8 +76,30 @@ TEST_CASE("recovery: a deadline that fired while its saga's failure was on its w
     granter.worker().round(granter.in(), stream.now);
     stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
     granter.work();
-    REQUIRE(stream.count("Overdue") == 1);
-    REQUIRE(stream.count("Revoked") == 1);
+    for (const char* name : {"Granted", "Overdue", "Revoked"}) REQUIRE(stream.count(name) == 1);
+}
+
+/// The events, in order, that a new database publishes when the broker loses all of the stream
+/// while it catches up.
+std::vector<std::string> published_after_loss(const Service& service, Stream& stream) {
+    Workshop restored{service, stream};
+    restored.begin_catch_up();
+    restored.store().recorded.lose_above(0);
+    stream.messages.clear();
+    restored.end_catch_up();
+    restored.work();
+    CHECK(restored.value("SELECT count(*) FROM recorded") == 0);
+    std::vector<std::string> names;
+    for (const runtime::Delivery& each : stream.messages)
+        names.emplace_back(core::parse_event_subject(each.subject)->event);
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("recovery: a deadline that fired while its saga's failure was on its way is on record") {
+    Stream stream;
+    grant_chase_and_revoke(stream);
 
     Workshop restored{testing::granter(), stream};
     restored.begin_catch_up();
@@ -109,27 +132,54 @@ TEST_CASE("recovery: what the end of catching up told of is not told again by th
 
 TEST_CASE("recovery: what the broker has lost is published again, unless a stranger wrote it") {
     Stream stream;
-    Workshop granter{testing::granter(), stream};
-    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
-    granter.work();
-    stream.now += 2h;
-    granter.work();
-    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
-    granter.work();
-    const std::vector<std::string> own = {"Granted", "Overdue", "Revoked"};
-    for (const std::string& name : own) REQUIRE(stream.count(name) == 1);
+    grant_chase_and_revoke(stream);
     stream.put(Granted{.ticket = "forged"}, "t");  // its step has run: it can lead to nothing
     stream.put(Granted{.ticket = "forged"}, "other");
+    stream.put(Overdue{.ticket = "forged"}, "other");
+    stream.put(Revoked{.ticket = "forged"}, "other", Kind::undone, "Rejected");
+    CHECK(published_after_loss(testing::granter(), stream) ==
+          std::vector<std::string>{"Granted", "Overdue", "Revoked"});
+}
 
-    Workshop restored{testing::granter(), stream};
-    restored.begin_catch_up();
-    restored.store().recorded.lose_above(0);
-    stream.messages.clear();  // the broker has lost all of it
-    restored.end_catch_up();
-    restored.work();
-    for (const std::string& name : own) CHECK(stream.count(name) == 1);
-    CHECK(stream.messages.size() == own.size());
-    CHECK(restored.value("SELECT count(*) FROM recorded") == 0);
+TEST_CASE("recovery: what a command accepted is published again, and no stranger's") {
+    Stream stream;
+    Workshop asker{testing::asker(), stream};
+    asker.in().requests.push_back({"ask", detail::pack(::test::Ask{.ticket = "t"}), 1});
+    asker.work();
+    REQUIRE(stream.count("Asked") == 1);
+    stream.put(Asked{.ticket = "forged"}, "other");
+    Stream lost = stream;
+    CHECK(published_after_loss(testing::asker(), lost) == std::vector<std::string>{"Asked"});
+
+    // What the service has sealed under the id of one event makes no operator's word of it.
+    const auto read = core::decode(stream.messages.front().bytes);
+    core::Envelope word = std::get<core::Envelope>(read);
+    word.type = runtime::kOperatorActed;
+    const std::vector<std::byte> bytes = core::encode(word);
+    stream.messages.clear();
+    stream.put(core::subject_of(word), bytes);
+    CHECK(published_after_loss(testing::asker(), stream).empty());
+}
+
+TEST_CASE("recovery: where the id does not tell, what was lost counts as the service's own") {
+    SUBCASE("a step that runs once for each event") {
+        Service each{"auditor"};
+        each.step("check", check).pivot().once_per_event();
+        Stream stream;
+        Workshop auditor{each, stream};
+        for (const char* ticket : {"first", "second"}) stream.put(Granted{.ticket = ticket}, "t");
+        auditor.work();
+        CHECK(published_after_loss(each, stream) == std::vector<std::string>{"Checked", "Checked"});
+    }
+    SUBCASE("a type that this build publishes no more") {
+        Stream stream;
+        Workshop auditor{moody_auditor(), stream};
+        stream.put(Granted{.ticket = "good"}, "t");
+        auditor.work();
+        Service later{"auditor"};
+        later.on(ignore);
+        CHECK(published_after_loss(later, stream) == std::vector<std::string>{"Checked"});
+    }
 }
 
 TEST_CASE("recovery: catching up obeys an operator's word, and no stranger's") {
@@ -161,6 +211,9 @@ TEST_CASE("recovery: catching up obeys an operator's word, and no stranger's") {
         restored.end_catch_up();
         CHECK(restored.value("SELECT count(*) FROM parked") == (forged ? 1 : 0));
         CHECK(restored.value("SELECT count(*) FROM aside") == (forged ? 1 : 0));
+        Stream lost = stream;
+        CHECK(published_after_loss(moody_auditor(), lost) ==
+              std::vector<std::string>(forged ? 0 : 1, "OperatorActed"));
     }
 }
 
