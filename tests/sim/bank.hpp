@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "saga/runtime/caller.hpp"
 #include "services/bank/ledger.hpp"
@@ -20,7 +21,7 @@ struct BankHabits {
 
 class Bank {
   public:
-    explicit Bank(Chance chance) : chance_(chance) { begin(); }
+    explicit Bank(Chance chance) : chance_(std::move(chance)) { begin(); }
 
     /// What it answers on bank.charge or bank.refund. Throws what stops the simulation.
     std::vector<std::byte> answer(std::string_view subject, Bytes question, std::string_view key);

@@ -15,7 +15,7 @@ std::string_view text(Bytes bytes) {
 
 }  // namespace
 
-Customer::Customer(Schedule& schedule, Broker& broker, Chance chance)
+Customer::Customer(Schedule& schedule, Broker& broker, const Chance& chance)
     : schedule_(schedule),
       chance_(chance),
       net_(chance.branch("net")),

@@ -22,7 +22,7 @@ class Customer final : public bus::Listener {
         bool unheard = false;
         int attempts = 0;
     };
-    Customer(Schedule& schedule, Broker& broker, Chance chance);
+    Customer(Schedule& schedule, Broker& broker, const Chance& chance);
 
     /// Asks up to `most` times, a pause apart, until it is answered with something final.
     void ask(std::string service, std::string verb, std::string key, std::vector<std::byte> body,

@@ -81,8 +81,8 @@ struct Machine::Process {
     std::uint64_t rewinds = 0, reopened = 0;
 };
 
-Machine::Machine(std::string name, Make make, Schedule& schedule, Broker& broker, Bank& bank,
-                 Chance chance, Options options)
+Machine::Machine(std::string name, const Make& make, Schedule& schedule, Broker& broker, Bank& bank,
+                 const Chance& chance, Options options)
     : name_(std::move(name)),
       contract_(contract_of(make(), options.deadline)),
       schedule_(schedule),

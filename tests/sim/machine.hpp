@@ -36,9 +36,11 @@ class Machine {
         std::optional<std::chrono::milliseconds> deadline{};  ///< instead of those that it declares
     };
     using Make = std::function<Service()>;
-    Machine(std::string name, Make make, Schedule& schedule, Broker& broker, Bank& bank,
-            Chance chance, Options options);
+    Machine(std::string name, const Make& make, Schedule& schedule, Broker& broker, Bank& bank,
+            const Chance& chance, Options options);
     ~Machine();
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
 
     struct Flags {
         bool rebuild = false, accept_history_loss = false;

@@ -12,7 +12,7 @@ namespace saga::sim {
 /// because the process died with it on the table: here no item kills a process, the faults do.
 class Operator {
   public:
-    Operator(Schedule& schedule, Broker& broker, Chance chance)
+    Operator(Schedule& schedule, Broker& broker, const Chance& chance)
         : schedule_(schedule), client_(schedule, broker, chance) {}
 
     void look(Machine& machine);

@@ -52,8 +52,8 @@ std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& 
                                                     const Chance& chance,
                                                     const Machine::Options& options, Keys keys) {
     std::vector<std::unique_ptr<Machine>> machines;
-    const auto add = [&](std::string name, Machine::Make make) {
-        machines.push_back(std::make_unique<Machine>(name, std::move(make), schedule, broker, bank,
+    const auto add = [&](const std::string& name, const Machine::Make& make) {
+        machines.push_back(std::make_unique<Machine>(name, make, schedule, broker, bank,
                                                      chance.branch(name), options));
     };
     add("order", order_service);
@@ -98,7 +98,7 @@ shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, co
 
 // ---- customers ----------------------------------------------------------------------------------
 
-Market::Market(Schedule& schedule, Customer& customer, Chance chance, Keys keys)
+Market::Market(Schedule& schedule, Customer& customer, const Chance& chance, Keys keys)
     : schedule_(schedule), customer_(customer), chance_(chance) {
     if (keys == Keys::calm) return;
     Chance hot = chance.branch("hot");

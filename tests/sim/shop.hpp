@@ -26,7 +26,7 @@ shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, co
 /// What customers do: fill the shelves, order, cancel, ask twice, change their mind under one key.
 class Market {
   public:
-    Market(Schedule& schedule, Customer& customer, Chance chance, Keys keys);
+    Market(Schedule& schedule, Customer& customer, const Chance& chance, Keys keys);
     /// Deliveries now, and so many orders over the time.
     void open(int orders, Duration over);
 

@@ -15,6 +15,8 @@ class SimBus final : public bus::Bus {
     /// `wake`: something has come, poll() is wanted.
     SimBus(Schedule& schedule, Broker& broker, Net& net, Life& life, std::function<void()> wake);
     ~SimBus() override;
+    SimBus(const SimBus&) = delete;
+    SimBus& operator=(const SimBus&) = delete;
 
     void poll(bus::Listener& listener, Steady now) override;
     void wait(Steady) override {}  // a simulator never waits: next_due() says when to poll again

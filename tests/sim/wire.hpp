@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "tests/sim/chance.hpp"
 #include "tests/sim/schedule.hpp"
@@ -12,7 +13,7 @@ namespace saga::sim {
 
 /// The network between one machine and the broker.
 struct Net {
-    explicit Net(Chance drawn) : chance(drawn) {}
+    explicit Net(Chance drawn) : chance(std::move(drawn)) {}
     Chance chance;
     Duration least = std::chrono::microseconds(40), most = std::chrono::microseconds(400);
     /// Until then nothing passes, in either direction, and nobody is told: a partition, a paused

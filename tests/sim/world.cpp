@@ -174,8 +174,8 @@ class World {
         add("I3: ", audit.violations);
         if (setup_.keys == Keys::hot) {
             outcome_.coverage.hit("hot keys");
-            add("I11: ", wrong_points(machines_[4]->store(), books));
-            add("I8: ", wrong_moods(machines_[5]->store(), books));
+            add("I11: ", wrong_points(store_of("points"), books));
+            add("I8: ", wrong_moods(store_of("moody"), books));
         }
         add("I1: a call asked the bank what it objects to: ", bank_.objections);
         count(books);
@@ -186,6 +186,9 @@ class World {
             if (machine->store().parked.count(true) != 0) gave_up(*machine);
     }
 
+    store::Store& store_of(std::string_view name) {
+        return (*std::ranges::find(machines_, name, &Machine::name))->store();
+    }
     void add(const std::string& invariant, const auto& wrong) {
         for (const std::string& each : wrong) outcome_.violations.push_back(invariant + each);
     }

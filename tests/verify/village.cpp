@@ -1,6 +1,5 @@
 #include "tests/verify/village.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -30,19 +29,19 @@ core::IdKey key_of(std::size_t nth) {
 
 struct Village::House {
     House(Service given, std::size_t nth)
-        : service(std::move(given)),
-          key(key_of(nth)),
+        : key(key_of(nth)),
+          service(std::move(given)),
           store({.path = ":memory:", .vfs = {}}, service.contract().tables),
           worker(service.contract(), store, key, random, outgoing, {}) {}
 
+    core::IdKey key;
+    std::size_t read = 0;  // of the stream
     Service service;
     Counter random;
-    core::IdKey key;
     core::Outgoing outgoing;
     store::Store store;
     runtime::Worker worker;
     runtime::Inbound in;
-    std::size_t read = 0;  // of the stream
 };
 
 Village::Village(std::vector<Service> services, runtime::Ask ask)
@@ -70,7 +69,7 @@ std::string Village::submit(const std::string& service, const std::string& verb,
     its.in.requests.push_back({verb, std::move(body), ++tokens_});
     runtime::Committed done = its.worker.round(its.in, now_);
     for (store::OutboxRow& row : done.published) inject(row.subject, std::move(row.envelope));
-    const std::string json = done.replies.empty() ? "" : done.replies.back().json;
+    std::string json = done.replies.empty() ? "" : done.replies.back().json;
     if (answer) {
         const bool accepted = json.find("\"accepted\"") != std::string::npos;
         answer->told = accepted ? verify::Told::accepted : verify::Told::refused;

@@ -22,6 +22,8 @@ class Village {
     /// What calls are answered; throwing means unknown.
     explicit Village(std::vector<Service> services, runtime::Ask ask = {});
     ~Village();
+    Village(const Village&) = delete;
+    Village& operator=(const Village&) = delete;
 
     /// Sends a command, and settles. Whether it was accepted stands among the answers.
     template <class Request>

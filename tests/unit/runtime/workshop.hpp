@@ -75,9 +75,9 @@ class Workshop {
     void read();
     bool publish();
 
+    core::IdKey key_{{1, 2, 3}};
     Service service_;
     Stream& stream_;
-    core::IdKey key_{{1, 2, 3}};
     Counter random_;
     store::Store store_;
     core::Outgoing outgoing_;
