@@ -65,9 +65,9 @@ class Client {
     /// that throws leaves the request unanswered, and so does a body that is no Question. Several
     /// Clients on one subject share the requests.
     template <class Handler>
-    void serve(std::string subject, Handler handler) {
+    void serve(const std::string& subject, Handler handler) {
         using S = detail::Signature<Handler>;
-        serve_typed(std::move(subject), std::move(handler), typename S::Params{});
+        serve_typed(subject, std::move(handler), typename S::Params{});
     }
 
     template <Event Question>
@@ -79,9 +79,9 @@ class Client {
     /// std::span<const Asked<Question>>)`, one a question and none for silence, gets what has come
     /// meanwhile, at most 256.
     template <class Handler>
-    void serve_batches(std::string subject, Handler handler) {
+    void serve_batches(const std::string& subject, Handler handler) {
         using S = detail::Signature<Handler>;
-        serve_batches_typed(std::move(subject), std::move(handler), typename S::Params{});
+        serve_batches_typed(subject, std::move(handler), typename S::Params{});
     }
 
     /// Waits for the saga's last word, also when it was said before; its event's name.
@@ -109,22 +109,20 @@ class Client {
     using Answers = std::function<std::vector<RawAnswer>(std::span<const RawQuestion>)>;
 
     template <class Handler, Event Question>
-    void serve_typed(std::string subject, Handler handler,
+    void serve_typed(const std::string& subject, Handler handler,
                      detail::List<std::string_view, const Question&>) {
-        serve_bytes(std::move(subject), 1,
-                    [handler = std::move(handler)](std::span<const RawQuestion> asked) {
-                        const RawQuestion& one = asked.front();
-                        if (!detail::verify<Question>(one.body)) return std::vector{RawAnswer{}};
-                        return std::vector{RawAnswer{
-                            detail::pack(handler(one.key, detail::unpack<Question>(one.body)))}};
-                    });
+        serve_bytes(subject, 1, [handler = std::move(handler)](std::span<const RawQuestion> asked) {
+            const RawQuestion& one = asked.front();
+            if (!detail::verify<Question>(one.body)) return std::vector{RawAnswer{}};
+            return std::vector{
+                RawAnswer{detail::pack(handler(one.key, detail::unpack<Question>(one.body)))}};
+        });
     }
     template <class Handler, Event Question>
-    void serve_batches_typed(std::string subject, Handler handler,
+    void serve_batches_typed(const std::string& subject, Handler handler,
                              detail::List<std::span<const Asked<Question>>>) {
         serve_bytes(
-            std::move(subject), 256,
-            [handler = std::move(handler)](std::span<const RawQuestion> asked) {
+            subject, 256, [handler = std::move(handler)](std::span<const RawQuestion> asked) {
                 std::vector<Asked<Question>> sound;
                 std::vector<std::size_t> places;
                 for (std::size_t i = 0; i < asked.size(); ++i) {
