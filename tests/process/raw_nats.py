@@ -31,7 +31,8 @@ class RawNats:
         self._next(b"PONG")
 
     def request(self, subject, body=b"", seconds=None):
-        """The first answer's body; empty where nobody listens. socket.timeout without one."""
+        """The first answer's body; empty where nobody listens. socket.timeout without one, after
+        `seconds` where they are given: from here on the connection waits no longer for anything."""
         inbox = f"_INBOX.raw.{id(self)}.{self.inboxes + 1}"
         self.subscribe(inbox)
         self.publish(subject, body, inbox)
