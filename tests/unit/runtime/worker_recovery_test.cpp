@@ -152,12 +152,12 @@ TEST_CASE("recovery: what a command accepted is published again, and no stranger
     CHECK(published_after_loss(testing::asker(), lost) == std::vector<std::string>{"Asked"});
 
     // What the service has sealed under the id of one event makes no operator's word of it.
-    const auto read = core::decode(stream.messages.front().bytes);
+    const runtime::Delivery accepted = stream.messages.front();
+    const auto read = core::decode(accepted.bytes);
     core::Envelope word = std::get<core::Envelope>(read);
     word.type = runtime::kOperatorActed;
-    const std::vector<std::byte> bytes = core::encode(word);
     stream.messages.clear();
-    stream.put(core::subject_of(word), bytes);
+    stream.put(core::subject_of(word), core::encode(word));
     CHECK(published_after_loss(testing::asker(), stream).empty());
 }
 
