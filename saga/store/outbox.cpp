@@ -139,7 +139,10 @@ bool Commands::accepted(std::int64_t saga, std::string_view event) {
 }
 
 Recorded::Recorded(const Database& db)
-    : insert_(db, "INSERT OR REPLACE INTO recorded VALUES (?1, ?2, ?3)"),
+    : insert_(db,
+              "INSERT INTO recorded VALUES (?1, ?2, ?3) ON CONFLICT(event_id) DO UPDATE SET "
+              "stream_seq = excluded.stream_seq WHERE stream_seq < 0 "
+              "AND envelope = excluded.envelope"),
       find_(db, "SELECT stream_seq, envelope FROM recorded WHERE event_id = ?1"),
       erase_(db, "DELETE FROM recorded WHERE event_id = ?1"),
       // Lost: below zero, so that the order in which they stood is known.

@@ -103,6 +103,8 @@ class Recorded {
         }
     };
     explicit Recorded(const Database& db);
+    /// The first of an id counts: other bytes under it are another's, who has read the id. Once
+    /// lost, it stands again where the same bytes do.
     void insert(const EventId& id, const Row& row);
     std::optional<Row> find(const EventId& id);
     void erase(const EventId& id);

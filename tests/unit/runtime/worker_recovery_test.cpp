@@ -141,6 +141,30 @@ TEST_CASE("recovery: what the broker has lost is published again, unless a stran
           std::vector<std::string>{"Granted", "Overdue", "Revoked"});
 }
 
+TEST_CASE("recovery: other bytes under an id of the service's own change nothing") {
+    Stream stream;
+    {
+        Workshop granter{testing::granter(), stream};
+        stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+        granter.work();
+        REQUIRE(stream.count("Granted") == 1);
+    }
+    const runtime::Delivery own = stream.messages.back();
+    const auto read = core::decode(own.bytes);
+    core::Envelope copied = std::get<core::Envelope>(read);
+    const std::vector<std::byte> payload = detail::pack(Granted{.ticket = "forged"});
+    copied.payload = payload;
+    stream.put(own.subject, core::encode(copied));
+    Workshop restored{testing::granter(), stream};
+    restored.begin_catch_up();
+    restored.work();
+    restored.end_catch_up();
+    CHECK(restored.value("SELECT count(*) FROM parked") == 0);
+    CHECK(restored.value("SELECT count(*) FROM outbox WHERE stream_seq IS NULL") == 0);
+    REQUIRE(restored.value("SELECT count(*) FROM outbox") == 1);
+    CHECK(restored.store().outbox.unsettled_after(0, 1).empty());
+}
+
 TEST_CASE("recovery: what a command accepted is published again, and no stranger's") {
     Stream stream;
     Workshop asker{testing::asker(), stream};

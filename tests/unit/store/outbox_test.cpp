@@ -104,3 +104,18 @@ TEST_CASE("recorded: what stands in the stream already, oldest first") {
     CHECK(f.store.recorded.first()->second.stream_seq == 20);
     CHECK(f.store.recorded.count() == 1);
 }
+
+TEST_CASE("recorded: the first of an id counts, and stands again where its own bytes do") {
+    Fresh f;
+    store::Recorded& recorded = f.store.recorded;
+    recorded.insert(id(1), {10, bytes("a")});
+    recorded.insert(id(1), {20, bytes("forged")});
+    CHECK(text(recorded.find(id(1))->envelope) == "a");
+    CHECK(recorded.find(id(1))->stands() == 10);
+    recorded.lose_above(5);
+    recorded.insert(id(1), {6, bytes("forged")});
+    CHECK(text(recorded.find(id(1))->envelope) == "a");
+    CHECK_FALSE(recorded.find(id(1))->stands());
+    recorded.insert(id(1), {7, bytes("a")});
+    CHECK(recorded.find(id(1))->stands() == 7);
+}
