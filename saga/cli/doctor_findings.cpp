@@ -35,10 +35,10 @@ class Doctor {
     }
 
   private:
-    void error(std::string about, std::string what, std::string mend) {
+    void error(std::string about, const std::string& what, std::string mend) {
         found_.push_back({Severity::error, std::move(about), harmless(what), std::move(mend)});
     }
-    void warn(std::string about, std::string what, std::string mend) {
+    void warn(std::string about, const std::string& what, std::string mend) {
         found_.push_back({Severity::warning, std::move(about), harmless(what), std::move(mend)});
     }
 

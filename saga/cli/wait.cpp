@@ -24,7 +24,7 @@ struct Word {
 
 /// A reader of one filter that ends with the first last word of the saga.
 std::optional<Word> read(const Options& options, const std::string& saga,
-                         runtime::StreamView::Range range) {
+                         const runtime::StreamView::Range& range) {
     std::optional<Word> word;
     runtime::StreamView view(options.reach());
     view.read(range, [&](const core::Message& message) {

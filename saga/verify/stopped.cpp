@@ -33,7 +33,7 @@ std::vector<fs::path> databases_in(const fs::path& folder) {
         throw Error(fmt::format("{} is no folder: name the folder of --data", folder.string()));
     std::vector<fs::path> found;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-        fs::path file = entry.path();
+        const fs::path& file = entry.path();
         if (file.extension() != ".db") continue;
         fs::path key = file;
         key.replace_extension(".key");

@@ -25,7 +25,7 @@ ordered_json row(std::int64_t seq, const std::string& id, std::uint64_t at,
 
 std::vector<Difference> compared(Published published, std::vector<ordered_json> rows,
                                  std::int64_t created = kCreated) {
-    const ordered_json page{
+    ordered_json page{
         {"cursor", 20}, {"stream_created_ns", created}, {"next_seq", 9}, {"rows", rows}};
     return differences(std::move(published), 9, [&](std::int64_t) { return page; });
 }

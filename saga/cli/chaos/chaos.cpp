@@ -167,7 +167,7 @@ void report(const Options& options, const Given& given, const Tally& tally,
     throw Stop(kError, fmt::format("{} violations", tally.violations.size()));
 }
 
-void chaos(const Options& options, Given given) {
+void chaos(const Options& options, const Given& given) {
     Config config = read_config(given.config);
     if (!given.load.empty()) {
         config.trial.load =
