@@ -83,6 +83,8 @@ inline constexpr std::size_t kMaxRequests = 1'024;
 inline constexpr int kCarefulItems = 64;
 /// Times that an item may be on the table when the process dies.
 inline constexpr int kMaxCrashes = 3;
+/// And a call: it is on its way while much else happens, and who kills is in doubt.
+inline constexpr int kMaxCallCrashes = 5;
 /// A call that has been on its way for so long does not kill the process where it begins. Most
 /// answers come sooner; what is later is silence, in which a process may die for other reasons.
 inline constexpr auto kCallSurvives = 250ms;

@@ -92,8 +92,10 @@ bus::Steady Node::turn() {
             link_.tick(now_, timeline_.now());
             listen();
             gather();
-            work();
-            prune();
+            if (!alone()) {
+                work();
+                prune();
+            }
             backups_.step();
         }
     } catch (const store::DiskFull& full) {
@@ -127,6 +129,12 @@ bool Node::may_act() const {
     const bool owner =
         link_.state() == LinkState::down ? ownership_.held_once() : ownership_.holds(now_);
     return owner && link_.began() && !link_.refusal();
+}
+
+/// A call that was on its way at a death is, for as long as it may kill where it begins: whatever
+/// the process dies of then is not blamed on the call.
+bool Node::alone() const {
+    return suspect_ && in_.answers.empty();
 }
 
 void Node::gather() {
@@ -234,10 +242,12 @@ bus::Steady Node::steady_of(Time due) const {
 
 bus::Steady Node::next_turn() const {
     if (now_ < full_until_) return full_until_;
-    if (more_ || backups_.busy()) return now_;
+    if ((more_ && !alone()) || backups_.busy()) return now_;
     bus::Steady next = link_.next_tick();
     if (ownership_.holds(now_)) next = std::min(next, relay_.next_pump());
     if (!may_act()) return next;
+    for (const auto& [call, since] : counted_) next = std::min(next, since + core::kCallSurvives);
+    if (alone()) return next;
     next = std::min(next, next_prune_);
     if (next_retry_) next = std::min(next, steady_of(*next_retry_));
     const bool probe = next_timer_ && !probing_ && link_.reading() && reader_.at_head();
@@ -246,7 +256,6 @@ bus::Steady Node::next_turn() const {
     const bool calls = next_call_ && running_.empty() && link_.reading() &&
                        ownership_.holds(now_) && !draining_ && !worker_.catching_up();
     if (calls) next = std::min(next, steady_of(*next_call_));
-    for (const auto& [call, since] : counted_) next = std::min(next, since + core::kCallSurvives);
     return next;
 }
 

@@ -66,6 +66,7 @@ class Node final : public bus::Listener {
 
   private:
     bool may_act() const;
+    bool alone() const;
     void gather();
     void work();
     void try_disk();

@@ -195,7 +195,8 @@ class Worker {
     void mine(const core::Message& message);
     core::Saga rules(core::SagaState& state);
     core::Saga begin(core::SagaState& state, Origin origin, bool apart = false);
-    bool count(const std::string& item, const std::function<void()>& too_often, int weight = 1);
+    bool count(const std::string& item, const std::function<void()>& too_often, int weight = 1,
+               int most = core::kMaxCrashes);
     void done_with(const std::string& item);
     void reject(const Delivery& delivery, std::string_view why);
 

@@ -173,13 +173,14 @@ void Worker::catch_up_alone(const Delivery& delivery, const std::set<std::string
 }
 
 /// Counts what is about to be on the table, in a transaction of its own; false: the process died of
-/// it too often, and `too_often` was run with it. `weight`: of this death, and of each that it may
-/// have.
-bool Worker::count(const std::string& item, const std::function<void()>& too_often, int weight) {
+/// it too often, and `too_often` was run with it. `weight`: of this death, and of each of the
+/// `most` that it may have.
+bool Worker::count(const std::string& item, const std::function<void()>& too_often, int weight,
+                   int most) {
     if (counted_.contains(item)) return true;
     bool may = true;
     transaction([&] {
-        may = store_.attempts.add(item, weight) <= weight * core::kMaxCrashes;
+        may = store_.attempts.add(item, weight) <= weight * most;
         if (!may) too_often();
     });
     counted_.insert(item);
@@ -203,7 +204,7 @@ bool Worker::died_with(std::int64_t call) {
 bool Worker::count_call(std::int64_t call) {
     --careful_calls_;
     return count(
-        item_of(call), [] {}, core::kEarlyDeath);
+        item_of(call), [] {}, core::kEarlyDeath, core::kMaxCallCrashes);
 }
 
 void Worker::survived(std::span<const std::int64_t> calls) {

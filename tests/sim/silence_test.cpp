@@ -32,11 +32,14 @@ struct Shop {
             .delivery_id = "d", .sku = "tea", .name = "Tea", .units = 9};
         customer.ask("inventory", "stock", "d", detail::pack(delivery), 100);
         until([&] { return customer.idle(); });
-        const shop::Line line{.sku = "tea", .quantity = 1, .unit_price_cents = 100};
-        const shop::PlaceOrder one{.order_id = "o", .customer_id = "ann", .lines = {line}};
-        customer.ask("order", "place", "o", detail::pack(one), 100);
+        place("o");
         until([&] { return value(payment, "SELECT count(*) FROM calls") == 1; });
         pass(1s);
+    }
+    void place(const std::string& id) {
+        const shop::Line line{.sku = "tea", .quantity = 1, .unit_price_cents = 100};
+        const shop::PlaceOrder order{.order_id = id, .customer_id = "ann", .lines = {line}};
+        customer.ask("order", "place", id, detail::pack(order), 100);
     }
     template <class Met>
     void until(const Met& met) {
@@ -55,6 +58,42 @@ struct Shop {
 };
 
 }  // namespace
+
+/// Sum of what is counted against the call.
+constexpr auto kCounted = "SELECT ifnull(sum(times), 0) FROM attempts WHERE item LIKE 'perform %'";
+
+TEST_CASE("silence: a call that was there at a death is alone while it may kill again") {
+    Shop shop;
+    shop.payment.end(Death::kill);
+    shop.payment.start();
+    shop.until([&] { return Shop::value(shop.payment, kCounted) == core::kEarlyDeath; });
+    shop.payment.end(Death::kill);
+    shop.place("p");
+    shop.pass(1s);  // its stock is reserved, and payment is not there to see it
+    shop.payment.start();
+    const auto calls = [&] { return Shop::value(shop.payment, "SELECT count(*) FROM calls"); };
+    shop.until([&] { return Shop::value(shop.payment, kCounted) == 2 * core::kEarlyDeath; });
+    shop.pass(core::kCallSurvives * 3 / 4);
+    CHECK(calls() == 1);
+    shop.pass(core::kCallSurvives);
+    CHECK(Shop::value(shop.payment, kCounted) == core::kEarlyDeath + 1);
+    shop.until([&] { return calls() == 2; });
+}
+
+TEST_CASE("silence: a call at whose beginning the process dies is given up, at last") {
+    Shop shop;
+    const auto dead = [&] { return shop.payment.store().parked.count(true); };
+    for (int deaths = 1; deaths <= core::kMaxCallCrashes; ++deaths) {
+        shop.payment.end(Death::kill);
+        shop.payment.start();
+        shop.until(
+            [&] { return Shop::value(shop.payment, kCounted) == deaths * core::kEarlyDeath; });
+        CHECK(dead() == 0);
+    }
+    shop.payment.end(Death::kill);
+    shop.payment.start();
+    shop.until([&] { return dead() == 1; });
+}
 
 TEST_CASE("silence: who is killed meanwhile gives no call up") {
     Shop shop;
