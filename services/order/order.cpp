@@ -5,6 +5,7 @@
 //   open     OrderRequested  -> (its row)
 //   confirm  OrderShipped    -> OrderConfirmed     the end of a saga that held
 //   reject   any failure     -> OrderRejected      the end of a saga that did not
+//            CancelRefused                         why it was not cancelled
 
 #include "services/order/order.hpp"
 
@@ -29,6 +30,7 @@ constexpr auto kConfirm = "UPDATE orders SET state = 'confirmed' WHERE id = ?1";
 constexpr auto kReject = R"sql(
     INSERT INTO orders VALUES (?1, '', 0, 'rejected', ?2)
         ON CONFLICT DO UPDATE SET state = 'rejected', reason = ?2)sql";
+constexpr auto kExplain = "UPDATE orders SET reason = ?2 WHERE id = ?1";
 constexpr auto kShow = "SELECT * FROM orders WHERE id = ?1";
 constexpr auto kBooks = R"sql(
     SELECT id, customer_id, total_cents, state FROM orders
@@ -76,6 +78,10 @@ OrderRejected reject(saga::Tx& tx, const saga::Failed& failure) {
     return OrderRejected{.order_id = tx.saga_id(), .reason = failure.event};
 }
 
+void explain(saga::Tx& tx, const CancelRefused& refused) {
+    tx.exec(kExplain, refused.order_id, "not cancelled: " + refused.reason);
+}
+
 }  // namespace
 
 saga::Service order_service() {
@@ -85,6 +91,7 @@ saga::Service order_service() {
     service.step("open", open).keeps();
     service.step("confirm", confirm).ends_saga();
     service.step("reject", reject).ends_saga();
+    service.on(explain);
     service.question("show", kShow);
     service.question("books", kBooks);
     return service;

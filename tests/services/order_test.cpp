@@ -87,6 +87,14 @@ TEST_CASE("order: a cancellation changes nothing here: shipping decides") {
     CHECK(s.emitted(OrderRejected{.order_id = "o1", .reason = "OrderCancelled"}));
     CHECK(s.quiet());
 }
+TEST_CASE("order: says why it was not cancelled") {
+    Scenario s{order_service()};
+    CHECK(s.accepted("place", kPlace));
+    s.given(CancelRefused{.order_id = "o1", .reason = "it has shipped"});
+    CHECK(s.value("SELECT reason = 'not cancelled: it has shipped' FROM orders") == 1);
+    s.given(OrderShipped{.order_id = "o1"});
+    CHECK(s.value("SELECT count(*) FROM orders WHERE state = 'confirmed'") == 1);
+}
 TEST_CASE("order: refuses what is no order") {
     Scenario s{order_service()};
     const std::int32_t most = std::numeric_limits<std::int32_t>::max();
