@@ -82,6 +82,7 @@ void add_decode(CLI::App& app, Options& options);
 void add_dev(CLI::App& app, Options& options);
 void add_dlq(CLI::App& app, Options& options);
 void add_doctor(CLI::App& app, Options& options);
+void add_graph(CLI::App& app, Options& options);
 void add_ls(CLI::App& app, Options& options);
 void add_outbox(CLI::App& app, Options& options);
 void add_reconcile(CLI::App& app, Options& options);

@@ -61,9 +61,9 @@ class Facts {
     std::vector<const Fact*> facts_;
 };
 
-std::vector<std::string> names(const std::vector<Emitted>& events) {
+std::vector<std::string> names(const std::vector<flow::Emits>& events) {
     std::vector<std::string> found;
-    for (const Emitted& each : events) found.push_back(short_name(each.event));
+    for (const flow::Emits& each : events) found.push_back(short_name(each.event));
     return found;
 }
 
@@ -82,11 +82,11 @@ class Judge {
         return std::move(awaited_);
     }
 
-    void look(const std::string& service, const StepContract& step) {
+    void look(const std::string& service, const flow::Step& step) {
         if (failed_) look_undo(service, step);
         if (!failed_) look_timers(service, step);
         if (step.success() == nullptr) return;  // it may stay silent
-        if (step.on.size() == 1 && step.on.front() == kAnyFailure) {
+        if (step.on_any_failure()) {
             if (failed_) owe(service, step, *facts_.first_failure());
         } else if (step.on.size() == 1) {
             for (const Fact* fact : facts_.all())
@@ -98,7 +98,7 @@ class Judge {
     }
 
   private:
-    void owe(const std::string& service, const StepContract& step, const Fact& trigger) {
+    void owe(const std::string& service, const flow::Step& step, const Fact& trigger) {
         const bool answered = step.once_per_event ? facts_.answered(service, step.name, &trigger.id)
                                                   : facts_.answered(service, step.name);
         if (answered || facts_.passed_over(service, step.name, trigger.id, false)) return;
@@ -109,7 +109,7 @@ class Judge {
             {Awaited::What::step, service, step.name, names(step.emits), trigger.time, step.calls});
     }
 
-    void look_join(const std::string& service, const StepContract& step) {
+    void look_join(const std::string& service, const flow::Step& step) {
         if (facts_.answered(service, step.name)) return;
         const Fact* last = nullptr;
         std::vector<std::string> missing;
@@ -128,8 +128,8 @@ class Judge {
             {Awaited::What::join, service, step.name, std::move(missing), last->time, false});
     }
 
-    void look_undo(const std::string& service, const StepContract& step) {
-        if (!step.undoes || step.undone.empty()) return;
+    void look_undo(const std::string& service, const flow::Step& step) {
+        if (!step.undoes() || step.undone.empty()) return;
         const bool wanted =
             step.undo_on.empty() ||
             std::any_of(step.undo_on.begin(), step.undo_on.end(), [&](const std::string& type) {
@@ -151,19 +151,19 @@ class Judge {
             {Awaited::What::undo, service, step.name, names(step.undone), since, step.undo_calls});
     }
 
-    void look_timers(const std::string& service, const StepContract& step) {
+    void look_timers(const std::string& service, const flow::Step& step) {
         const Fact* base = nullptr;
         for (const Fact* fact : facts_.all())
             if (step.success() ? fact->service == service && fact->type == step.success()->event
                                : step.on.size() == 1 && fact->type == step.on.front())
                 base = fact;
         if (base == nullptr) return;
-        for (const ExpectContract& expect : step.expects) {
+        for (const flow::Expect& expect : step.expects) {
             const auto came = [&](std::string_view type) { return facts_.find(type, true); };
             if (std::any_of(expect.answers.begin(), expect.answers.end(), came)) continue;
             const bool asked =
                 std::any_of(expect.asks.begin(), expect.asks.end(),
-                            [&](const Emitted& ask) { return came(ask.event) != nullptr; });
+                            [&](const flow::Emits& ask) { return came(ask.event) != nullptr; });
             if (asked) continue;
             awaited_.push_back({Awaited::What::timer, service, step.name, names(expect.asks),
                                 base->time + expect.after, false});
@@ -194,7 +194,7 @@ void add_open_calls(Judgement& judged, const Facts& facts, const Landscape& land
                         .calls = true};
         const auto service = landscape.services().find(letter.service);
         if (service != landscape.services().end())
-            for (const StepContract& step : service->second.steps)
+            for (const flow::Step& step : service->second.steps)
                 if (step.name == letter.step) awaited.events = names(step.emits);
         judged.awaited.push_back(std::move(awaited));
     }
@@ -255,7 +255,7 @@ Judgement judge(std::span<const Fact> given, const Landscape& landscape,
     if (failed || judged.last_word.empty()) {
         Judge steps(facts, failed);
         for (const auto& [name, service] : landscape.services())
-            for (const StepContract& step : service.steps) steps.look(name, step);
+            for (const flow::Step& step : service.steps) steps.look(name, step);
         judged.awaited = steps.take();
     }
     if (failed) add_open_calls(judged, facts, landscape, letters);

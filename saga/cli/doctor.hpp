@@ -54,7 +54,7 @@ struct Examination {
     std::vector<nlohmann::json> consumers, later;  ///< of SAGA, a moment apart
     bool meant_known = false;                      ///< somebody wrote down what is to run
     std::vector<ServiceSeen> services;
-    std::vector<std::string> unreadable;  ///< contracts of another format
+    std::map<std::string, std::string> unreadable;  ///< contracts, and what is wrong with each
     std::vector<Ping> pings;
     std::optional<DevStatus> dev;  ///< what a `saga dev` on this broker says of its programs
 };

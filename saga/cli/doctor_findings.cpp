@@ -212,9 +212,9 @@ class Doctor {
     }
 
     void look_landscape() {
-        for (const std::string& name : seen_.unreadable)
-            warn(name, "has published a contract of another format than this saga knows",
-                 "give saga and its services the same version");
+        for (const auto& [name, why] : seen_.unreadable)
+            warn(name, "has published a contract that cannot be read: " + why,
+                 "mend the contract, or give saga and its services the same version");
         const bool asked = seen_.trouble.empty() && (!seen_.broker || seen_.broker->jetstream);
         if (asked && seen_.services.empty())
             warn("services", "none has run on this broker, and none is meant to",

@@ -108,7 +108,7 @@ std::vector<std::string> known_services(bus::NatsClient& client, const Landscape
         if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     };
     for (const auto& [name, contract] : landscape.services()) add(name);
-    for (const std::string& name : landscape.unreadable()) add(name);
+    for (const auto& [name, why] : landscape.unreadable()) add(name);
     return names;
 }
 

@@ -97,7 +97,7 @@ void Schemas::add_file(const files::path& path) {
 
 void Schemas::add(const Landscape& landscape) {
     for (const auto& [name, service] : landscape.services())
-        for (const core::PayloadSchema& schema : service.schemas) add(schema);
+        for (const core::PayloadSchema& schema : service.payloads) add(schema);
 }
 
 const core::PayloadSchema* Schemas::find(std::string_view type) const {
@@ -131,7 +131,7 @@ void SchemaCache::keep(const Landscape& landscape) const {
     std::error_code none;
     files::create_directories(folder_, none);
     for (const auto& [name, service] : landscape.services())
-        for (const core::PayloadSchema& schema : service.schemas)
+        for (const core::PayloadSchema& schema : service.payloads)
             for (const std::string& table : schema.tables()) {
                 const files::path path = folder_ / (table + ".bfbs");
                 if (!core::is_type(table)) continue;

@@ -66,6 +66,6 @@ TEST_CASE("json: what nests deeper than any stack is no answer, no contract, no 
     CHECK_THROWS_AS(read_answer("order", "state", answer), Stop);
     Landscape landscape;
     landscape.add("order", deep("{\"format\": 1, \"steps\": ") + close + "}");
-    CHECK(landscape.unreadable() == std::vector<std::string>{"order"});
+    CHECK(landscape.unreadable().contains("order"));
     CHECK_FALSE(read_dev_status(deep("{\"programs\": ") + close + "}"));
 }

@@ -37,7 +37,7 @@ void contract(Bytes input) {
     cli::Schemas schemas;
     schemas.add(landscape);
     for (const auto& [name, service] : landscape.services())
-        for (const cli::StepContract& step : service.steps) (void)step.success();
+        for (const flow::Step& step : service.steps) (void)step.success();
 }
 
 }  // namespace saga::fuzz

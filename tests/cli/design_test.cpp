@@ -1,0 +1,85 @@
+// saga graph, as its users run it: on files of contracts.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+using namespace saga::testing;
+using nlohmann::json;
+
+namespace {
+
+json event(const std::string& name, const std::string& kind = "done") {
+    return {{"event", name}, {"kind", kind}};
+}
+json step(const std::string& name, const std::string& on, const std::vector<json>& emits,
+          bool ends = false) {
+    return {{"name", name},
+            {"on", json::array({on})},
+            {"emits", emits},
+            {"fate", ""},
+            {"ends_saga", ends}};
+}
+
+/// Two services in files of an empty folder: till takes the money, desk begins and ends.
+struct Files {
+    TempFolder folder;
+    json desk{
+        {"format", 1},
+        {"service", "desk"},
+        {"steps",
+         json::array({step("close", "s.till.Taken", {event("s.desk.Closed")}, true),
+                      step("reject", "*failed", {event("s.desk.Rejected", "undone")}, true)})},
+        {"commands", json::array({{{"verb", "begin"}, {"accepts", "s.desk.Begun"}}})}};
+    json till{{"format", 1},
+              {"service", "till"},
+              {"steps",
+               json::array({step("take", "s.desk.Begun",
+                                 {event("s.till.Taken"), event("s.till.Declined", "failed")})})}};
+
+    std::string write(const std::string& name, const std::string& text) const {
+        const std::string path = (folder.path() / name).string();
+        std::ofstream(path) << text;
+        return path;
+    }
+    Ran saga(std::vector<std::string> args) const {
+        args.push_back(write("desk.json", desk.dump()));
+        args.push_back(write("till.json", till.dump()));
+        return run_to_end(
+            {saga_program(), args, plain_env(folder.path().string(), "nats://127.0.0.1:1"), ""});
+    }
+};
+
+}  // namespace
+
+TEST_CASE("graph: files that are no contracts are named, with what is wrong") {
+    Files files;
+    const auto refused = [&](const std::string& text) {
+        const Ran ran = files.saga({"graph", files.write("third.json", text)});
+        CHECK(ran.out.empty());
+        CHECK(ran.code != 0);
+        return ran.err;
+    };
+    CHECK(has(refused("service: till"), "third.json is no JSON: a service prints its contract"));
+    CHECK(has(refused("{}"), "third.json: the contract has no \"format\""));
+    CHECK(has(refused(files.till.dump()), "two of the files are contracts of till"));
+    files.till["steps"][0]["emits"][0]["kind"] = "faild";
+    const Ran ran = files.saga({"graph"});
+    CHECK(ran.code == 1);
+    CHECK(has(ran.err, "till.json: steps[0].emits[0].kind is \"faild\""));
+    CHECK(
+        has(run_to_end(
+                {saga_program(), {"graph", "none.json"}, plain_env("/", "nats://127.0.0.1:1"), ""})
+                .err,
+            "cannot read none.json"));
+}
+
+TEST_CASE("graph: draws contracts in each format") {
+    const Files files;
+    CHECK(files.saga({"graph"}).out.starts_with("flowchart LR\n"));
+    CHECK(files.saga({"graph", "--format", "dot"}).out.starts_with("digraph choreography {\n"));
+    CHECK(json::parse(files.saga({"graph", "--json"}).out)["nodes"].size() == 4);
+    CHECK(files.saga({"graph", "--format", "png"}).code == 2);
+}
