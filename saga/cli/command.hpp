@@ -77,6 +77,7 @@ nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
 void add_backup(CLI::App& app, Options& options);
 void add_bootstrap(CLI::App& app, Options& options);
 void add_chaos(CLI::App& app, Options& options);
+void add_check(CLI::App& app, Options& options);
 void add_completion(CLI::App& app, Options& options);
 void add_decode(CLI::App& app, Options& options);
 void add_dev(CLI::App& app, Options& options);

@@ -1,4 +1,4 @@
-// saga graph, as its users run it: on files of contracts.
+// saga check and saga graph, as their users run them: on files of contracts.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -54,10 +54,41 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("graph: files that are no contracts are named, with what is wrong") {
+TEST_CASE("check: a choreography that holds, without a broker") {
+    const Files files;
+    const Ran ran = files.saga({"check"});
+    INFO(ran.out, ran.err);
+    CHECK(ran.code == 0);
+    CHECK(ran.out == "it holds: 2 services, 5 states explored\n");
+    CHECK(json::parse(files.saga({"check", "--json"}).out)["holds"] == true);
+}
+
+TEST_CASE("check: one that does not says why, how it comes about, and how to mend it") {
+    Files files;
+    files.till["steps"].push_back(
+        step("log", "s.desk.Begun", {event("s.till.Logged"), event("s.till.Full", "failed")}));
+    const Ran ran = files.saga({"check"});
+    INFO(ran.out, ran.err);
+    CHECK(ran.code == 1);
+    CHECK(has(ran.out, "left_standing  till.take is done, the saga has failed by Full"));
+    CHECK(has(ran.out, "    client -> desk  Begun\n"));
+    CHECK(has(ran.out, "take: Taken, log fails: Full"));
+    CHECK(has(ran.out, "to mend it:  say undo, or keeps where it may stand"));
+    CHECK(has(ran.err, "findings"));
+    CHECK(has(files.saga({"check", "--mermaid"}).out, "```mermaid\nsequenceDiagram\n"));
+    const json found = json::parse(files.saga({"check", "--json"}).out);
+    CHECK(found["holds"] == false);
+    CHECK(found["complete"] == true);
+    CHECK(found["findings"].size() >= 2);
+    const Ran few = files.saga({"check", "--states", "1", "--json"});
+    CHECK(few.code == 1);
+    CHECK(json::parse(few.out)["complete"] == false);
+}
+
+TEST_CASE("check, graph: files that are no contracts are named, with what is wrong") {
     Files files;
     const auto refused = [&](const std::string& text) {
-        const Ran ran = files.saga({"graph", files.write("third.json", text)});
+        const Ran ran = files.saga({"check", files.write("third.json", text)});
         CHECK(ran.out.empty());
         CHECK(ran.code != 0);
         return ran.err;

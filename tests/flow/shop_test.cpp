@@ -6,6 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "saga/flow/check.hpp"
 #include "saga/flow/graph.hpp"
 #include "saga/runtime/contract_json.hpp"
 #include "services/inventory/inventory.hpp"
@@ -28,6 +29,15 @@ std::vector<flow::Contract> shop() {
 }
 
 }  // namespace
+
+TEST_CASE("shop: comes to one end, whatever happens") {
+    const flow::Verdict verdict = flow::check(shop(), 100'000);
+    CHECK(verdict.complete);
+    for (const flow::Finding& finding : verdict.findings) {
+        MESSAGE(finding.says << "\n" << to_text(finding));
+        CHECK(finding.says == "");
+    }
+}
 
 TEST_CASE("shop: the picture in README.md is that of its contracts") {
     const char* sources = std::getenv("SOURCES");

@@ -1,0 +1,215 @@
+#include "saga/flow/model.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace saga::flow {
+namespace {
+
+constexpr std::size_t kMostWorks = 512;  // a cycle through steps that run once for each event
+
+bool contains(const std::vector<std::string>& all, std::string_view one) {
+    return std::ranges::find(all, one) != all.end();
+}
+
+/// Whether the step takes it: which half of a join, or none.
+std::size_t half_of(const Step& step, const Model::Message& message) {
+    for (std::size_t half = 0; half < step.on.size(); ++half)
+        if (step.on[half] == message.event ||
+            (step.on[half] == kAnyFailure && message.kind == Kind::failed))
+            return half;
+    return step.on.size();
+}
+
+/// What comes about when every step succeeds, from this command alone.
+struct Prospect {
+    bool ends = false;
+    std::size_t steps = 0;
+};
+Prospect prospect_of(std::span<const Contract> contracts, const Command& command) {
+    std::set<std::string, std::less<>> said{command.accepts};
+    std::set<const Step*> ran;
+    Prospect prospect{command.ends_saga, 0};
+    for (bool more = true; more;) {
+        more = false;
+        for (const Contract& contract : contracts)
+            for (const Step& step : contract.steps) {
+                const auto is_said = [&](const std::string& event) { return said.contains(event); };
+                if (ran.contains(&step) || !std::ranges::all_of(step.on, is_said)) continue;
+                ran.insert(&step);
+                prospect.ends = prospect.ends || step.ends_saga;
+                more = true;
+                for (const Emits& emits : step.emits)
+                    if (emits.kind != Kind::failed) said.insert(emits.event);
+            }
+    }
+    prospect.steps = ran.size();
+    return prospect;
+}
+
+class Making {
+  public:
+    Making(std::span<const Contract> contracts, const Command& first) : contracts_(contracts) {
+        for (const Contract& contract : contracts) {
+            model_.services.push_back(contract.service);
+            add_commands(contract, first);
+        }
+        Index service = 0;
+        for (const Contract& contract : contracts) {
+            for (const Step& step : contract.steps)
+                if (!step.once_per_event) add_work(step, service);
+            ++service;
+        }
+        connect();
+        for (const Model::Message& message : model_.messages)
+            if (message.kind == Kind::failed && !contains(model_.failures, message.event))
+                model_.failures.push_back(message.event);
+        add_deliveries();
+        add_answers();
+    }
+    Model take() && { return std::move(model_); }
+
+  private:
+    Index service() const { return static_cast<Index>(model_.services.size() - 1); }
+
+    Index add_message(const Emits& emits, Index service, Index work) {
+        model_.messages.push_back({emits.event, emits.kind, service, work});
+        return static_cast<Index>(model_.messages.size() - 1);
+    }
+
+    void add_commands(const Contract& contract, const Command& first) {
+        for (const Command& command : contract.commands) {
+            const bool begins = &command == &first;
+            if (!begins && prospect_of(contracts_, command).ends) continue;
+            const Model::Start start{&command,
+                                     add_message({command.accepts, Kind::done}, service(), kNone)};
+            if (begins)
+                model_.first = start;
+            else
+                model_.later.push_back(start);
+        }
+    }
+
+    std::size_t add_work(const Step& step, Index service) {
+        const auto at = static_cast<Index>(model_.works.size());
+        Model::Work work{.step = &step, .service = service, .halves = {}, .outcomes = {}};
+        work.halves.resize(step.on.size());
+        std::vector<Index> success;
+        for (const Emits& emits : step.emits)
+            if (emits.kind != Kind::failed) success.push_back(add_message(emits, service, at));
+        // Of several the first is always there; of the others a contract does not tell.
+        if (success.size() > 1) work.outcomes.push_back({{success.front()}, false});
+        work.outcomes.push_back({success, false});
+        for (const Emits& emits : step.emits)
+            if (emits.kind == Kind::failed)
+                work.outcomes.push_back({{add_message(emits, service, at)}, true});
+        for (const Emits& emits : step.undone)
+            work.undone.push_back(add_message(emits, service, at));
+        for (const Expect& expect : step.expects) {
+            Model::Timer timer{.answers = {}, .asks = {}, .work = at};
+            for (const Emits& emits : expect.asks)
+                timer.asks.push_back(add_message(emits, service, at));
+            work.timers.push_back(static_cast<Index>(model_.timers.size()));
+            model_.timers.push_back(std::move(timer));
+        }
+        model_.works.push_back(std::move(work));
+        return at;
+    }
+
+    /// Messages to the halves of what they start; one of its own for each where a step runs so.
+    void connect() {
+        for (std::size_t m = 0; m < model_.messages.size(); ++m)
+            for (Index service = 0; service < contracts_.size(); ++service)
+                for (const Step& step : contracts_[service].steps)
+                    if (step.once_per_event && half_of(step, model_.messages[m]) < step.on.size()) {
+                        if (model_.works.size() >= kMostWorks) {
+                            model_.complete = false;
+                            continue;
+                        }
+                        start(add_work(step, service), 0, m);
+                    }
+        for (std::size_t w = 0; w < model_.works.size(); ++w) {
+            const Step& step = *model_.works[w].step;
+            if (step.once_per_event) continue;
+            for (std::size_t m = 0; m < model_.messages.size(); ++m)
+                if (const std::size_t half = half_of(step, model_.messages[m]);
+                    half < step.on.size())
+                    start(w, half, m);
+        }
+    }
+
+    void start(std::size_t work, std::size_t half, std::size_t message) {
+        model_.works[work].halves[half].push_back(static_cast<Index>(message));
+        const Kind kind = model_.messages[message].kind;
+        if (kind == Kind::failed || kind == Kind::undone) model_.works[work].cleanup = true;
+    }
+
+    bool awaits(Index service, const std::string& event) const {
+        return std::ranges::any_of(contracts_[service].steps, [&](const Step& step) {
+            return std::ranges::any_of(step.expects, [&](const Expect& expect) {
+                return contains(expect.answers, event);
+            });
+        });
+    }
+
+    void add_deliveries() {
+        model_.to.resize(model_.messages.size());
+        for (Index m = 0; m < model_.messages.size(); ++m)
+            for (Index service = 0; service < contracts_.size(); ++service) {
+                const Model::Message& message = model_.messages[m];
+                const std::vector<Step>& steps = contracts_[service].steps;
+                const bool read = awaits(service, message.event) ||
+                                  std::ranges::any_of(steps, [&](const Step& step) {
+                                      return half_of(step, message) < step.on.size();
+                                  });
+                if (!read && (message.kind != Kind::failed || steps.empty())) continue;
+                const bool named = awaits(service, message.event) ||
+                                   std::ranges::any_of(steps, [&](const Step& step) {
+                                       return contains(step.on, message.event);
+                                   });
+                model_.to[m].push_back(static_cast<Index>(model_.deliveries.size()));
+                model_.deliveries.push_back({m, service, read, named});
+            }
+    }
+
+    void add_answers() {
+        for (Model::Work& work : model_.works)
+            for (std::size_t nth = 0; nth < work.timers.size(); ++nth)
+                for (Index d = 0; d < model_.deliveries.size(); ++d) {
+                    const Model::Delivery& delivery = model_.deliveries[d];
+                    if (delivery.service == work.service &&
+                        contains(work.step->expects[nth].answers,
+                                 model_.messages[delivery.message].event))
+                        model_.timers[work.timers[nth]].answers.push_back(d);
+                }
+    }
+
+    std::span<const Contract> contracts_;
+    Model model_;
+};
+
+}  // namespace
+
+Index Model::failure(std::string_view event) const {
+    const auto found = std::ranges::find(failures, event);
+    return found == failures.end() ? kNone : static_cast<Index>(found - failures.begin());
+}
+
+std::vector<Model> models_of(std::span<const Contract> contracts) {
+    std::vector<std::pair<const Command*, Prospect>> commands;
+    std::size_t most = 0;
+    bool any_ends = false;
+    for (const Contract& contract : contracts)
+        for (const Command& command : contract.commands) {
+            commands.emplace_back(&command, prospect_of(contracts, command));
+            most = std::max(most, commands.back().second.steps);
+            any_ends = any_ends || commands.back().second.ends;
+        }
+    std::vector<Model> models;
+    for (const auto& [command, prospect] : commands)
+        if (any_ends ? prospect.ends : prospect.steps == most)
+            models.push_back(Making(contracts, *command).take());
+    return models;
+}
+
+}  // namespace saga::flow
