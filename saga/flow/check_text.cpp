@@ -13,7 +13,7 @@ namespace {
 std::string plain(std::string_view text, std::string_view refused) {
     std::string out(text);
     for (char& letter : out)
-        if (static_cast<unsigned char>(letter) < 0x20 ||
+        if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F ||
             refused.find(letter) != std::string_view::npos)
             letter = '_';
     return out;
@@ -40,7 +40,7 @@ std::string to_text(const Finding& finding) {
                                        line.from.empty() ? "  " : "->", line.to, to, line.message,
                                        message, fmt::join(line.deeds, ", "));
         text.erase(text.find_last_not_of(' ') + 1);
-        out += text + "\n";
+        out += plain(text, "") + "\n";
     }
     return out;
 }

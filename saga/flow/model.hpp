@@ -10,8 +10,8 @@
 
 namespace saga::flow {
 
-using Index = std::uint16_t;
-inline constexpr Index kNone = 0xFFFF;
+using Index = std::uint32_t;
+inline constexpr Index kNone = 0xFFFF'FFFF;
 
 /// All of these happen at most once in a saga.
 struct Model {

@@ -152,7 +152,8 @@ std::vector<Move> Rules::trigger(const Move& before, Index work, std::size_t hal
 }
 
 std::vector<Move> Rules::deliver(const State& state, Index delivery) const {
-    const auto [message, service, read, named] = model_.deliveries[delivery];
+    const Index message = model_.deliveries[delivery].message;
+    const Index service = model_.deliveries[delivery].service;
     Move begun{state, {.what = Happening::What::event, .service = service, .message = message}};
     layout_.handle(begun.state, delivery);
     if (hears(state, model_.deliveries[delivery])) hear(begun, service, cause_of(state, message));
@@ -183,16 +184,16 @@ bool Rules::armed(const State& state, Index timer) const {
 
 /// Whether it can make a difference to the service, now or later.
 bool Rules::matters(const State& state, const Model::Delivery& delivery) const {
-    const auto [message, service, read, named] = delivery;
+    const Index message = delivery.message, service = delivery.service;
     const bool failed = layout_.failed(state, service);
-    const auto own = [&](const Model::Work& work) { return work.service == service; };
     if (hears(state, delivery)) {
         if (!failed) return true;
         if (picky(service) && !layout_.heard(state, service, cause_of(state, message))) return true;
     }
     for (Index work = 0; work < model_.works.size(); ++work) {
         const Model::Work& what = model_.works[work];
-        if (!own(what) || Layout::phase(state, work) != Phase::none || (failed && !what.cleanup))
+        if (what.service != service || Layout::phase(state, work) != Phase::none ||
+            (failed && !what.cleanup))
             continue;
         for (std::size_t half = 0; half < what.halves.size(); ++half)
             if (!Layout::arrived(state, work, half) && contains(what.halves[half], message))

@@ -40,7 +40,7 @@ struct Files {
                                  {event("s.till.Taken"), event("s.till.Declined", "failed")})})}};
 
     std::string write(const std::string& name, const std::string& text) const {
-        const std::string path = (folder.path() / name).string();
+        std::string path = (folder.path() / name).string();
         std::ofstream(path) << text;
         return path;
     }

@@ -185,7 +185,11 @@ TEST_CASE("check: each mistake is refuted, with its reason and no other") {
 }
 
 TEST_CASE("check: what is right passes") {
-    const std::vector<std::pair<const char*, std::string>> right{
+    struct Right {
+        const char* name;
+        std::string text;
+    };
+    const std::vector<Right> right{
         {"the shop", std::string(kShop)},
         {"the shop without a deadline", shop_with(" expects Shipped asks Overdue", "") +
                                             "payment: watch on Requested -> Overdue keeps"},
@@ -212,9 +216,9 @@ TEST_CASE("check: what is right passes") {
             mail: write on Packed -> Written each keeps
             desk: reads Written)"},
     };
-    for (const auto& [name, text] : right) {
-        CAPTURE(name);
-        const flow::Verdict verdict = judged(text);
+    for (const Right& each : right) {
+        CAPTURE(each.name);
+        const flow::Verdict verdict = judged(each.text);
         CAPTURE(told(verdict));
         CHECK(verdict.complete);
         CHECK(verdict.findings.empty());
@@ -263,7 +267,7 @@ TEST_CASE("check: twelve services with forty events, in parallel and in a row") 
     for (int stage = 0; stage < 5; ++stage) {
         const std::string left = add(fmt::format("l{}", stage), before);
         const std::string right = add(fmt::format("r{}", stage), before);
-        before = left + " & " + right;
+        before = fmt::format("{} & {}", left, right);
     }
     text += "pivot: go on " + before +
             " -> Gone | !Stayed pivot\norder: confirm on Gone -> Confirmed ends\n";

@@ -1,11 +1,28 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/landscape.hpp"
 #include "saga/cli/schemas.hpp"
 #include "saga/core/text.hpp"
+#include "saga/flow/check.hpp"
+#include "saga/flow/graph.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace saga::fuzz {
+namespace {
+
+constexpr std::size_t kMostStates = 50;  // of a choreography that makes no sense
+
+void plain(const std::string& text) {
+    must(std::ranges::none_of(text,
+                              [](char letter) {
+                                  return static_cast<unsigned char>(letter) < 0x20 &&
+                                         letter != '\n';
+                              }),
+         "a picture has control characters");
+}
+
+}  // namespace
 
 void schema(Bytes input) {
     Input in(input);
@@ -36,8 +53,19 @@ void contract(Bytes input) {
          "a contract is neither read nor told to be unreadable");
     cli::Schemas schemas;
     schemas.add(landscape);
-    for (const auto& [name, service] : landscape.services())
-        for (const flow::Step& step : service.steps) (void)step.success();
+    std::vector<flow::Contract> all;
+    for (const auto& [name, service] : landscape.services()) all.push_back(service);
+    const flow::Graph graph = flow::graph_of(all);
+    must(nlohmann::json::accept(flow::to_json(graph)), "a graph is no JSON");
+    plain(flow::to_mermaid(graph));
+    plain(flow::to_dot(graph));
+    try {
+        for (const flow::Finding& finding : flow::check(all, kMostStates).findings) {
+            plain(to_text(finding));
+            plain(to_mermaid(finding));
+        }
+    } catch (const Error&) {  // it is larger than can be explored
+    }
 }
 
 }  // namespace saga::fuzz
