@@ -1,6 +1,8 @@
 // saga check: whether a choreography comes to one end, whatever happens.
 #include "saga/flow/check.hpp"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -52,17 +54,24 @@ void check(const Options& options, const Given& given) {
         out(line({{"holds", holds},
                   {"complete", verdict.complete},
                   {"services", all.size()},
+                  {"begins", verdict.begins},
                   {"states", verdict.states},
                   {"findings", std::move(findings)}}) +
             "\n");
     } else {
         for (const flow::Finding& each : verdict.findings) print(each, given.mermaid);
         if (holds)
-            out(fmt::format("it holds: {}, {} explored\n", count_text(all.size(), "service"),
+            out(fmt::format("it holds: {}, sagas of {}, {} explored\n",
+                            count_text(all.size(), "service"),
+                            harmless(fmt::format("{}", fmt::join(verdict.begins, " and "))),
                             count_text(verdict.states, "state")));
     }
     if (!verdict.findings.empty())
         throw Stop(kError, count_text(verdict.findings.size(), "finding"));
+    if (verdict.too_large)
+        throw Stop(kError,
+                   "nothing is proven: more than 6 commands may come later in a saga, or steps "
+                   "that run once for each event have more than 512 runs");
     if (!verdict.complete)
         throw Stop(kError, fmt::format("nothing is wrong in {}, and there are more: --states N "
                                        "explores more of them",

@@ -183,7 +183,8 @@ class Judge {
             });
         }
         for (Index other = 0; other < at; ++other)
-            if (ends_well(at) && ends_well(other) && now.phase(other) == Phase::done)
+            if (work(at).step->ends_saga && work(other).step->ends_saga &&
+                work(at).cleanup == work(other).cleanup && now.phase(other) == Phase::done)
                 add(
                     What::ends_twice, name(at), now,
                     [at, other](const Moment& then) {
@@ -198,12 +199,11 @@ class Judge {
     }
 
     void look_for_second(const Moment& now, Index at) {
-        if (work(at).cleanup) return;
+        if (work(at).step->on_any_failure()) return;
         for (const std::vector<Index>& half : work(at).halves) {
             const auto has_come = [this, at](const Moment& then, Index message) {
                 return std::ranges::any_of(model_.to[message], [&](Index delivery) {
-                    return model_.deliveries[delivery].service == work(at).service &&
-                           then.handled(delivery);
+                    return model_.deliveries[delivery].work == at && then.handled(delivery);
                 });
             };
             const auto twice = [&half, has_come](const Moment& then) {
@@ -229,6 +229,13 @@ class Judge {
             if (!failure.empty() && done && !work(at).cleanup && !ends_well(at))
                 look_at_what_stands(now, at, failure);
         }
+        if (!failure.empty() && model_.first.command->ends_saga)
+            add(What::ends_twice, model_.first.command->verb, now, nullptr, [&] {
+                return Words{fmt::format("the command {} ends the saga, and it can fail all the "
+                                         "same: {}",
+                                         model_.first.command->verb, failure),
+                             "say ends_saga where nothing can fail any more"};
+            });
         if (ended) return;
         if (failure.empty() && look_for_vain_joins(now)) return;
         const std::string about(failure.empty() ? short_name(model_.first.command->accepts)
@@ -360,11 +367,18 @@ Verdict check(std::span<const Contract> contracts, std::size_t most_states, Orde
                                     {}});
     Undos undos;
     for (const Model& model : models) {
+        const std::string& service = model.services[model.messages[model.first.message].service];
+        verdict.begins.push_back(fmt::format("{}.{}", service, model.first.command->verb));
+        if (!model.complete) {
+            verdict.too_large = true;
+            verdict.complete = false;
+            continue;
+        }
         Judge judge(model, verdict.findings, undos);
         const Explored explored =
             explore(model, most_states, orders, [&](const Moment& now) { judge.look(now); });
         verdict.states += explored.states;
-        verdict.complete = verdict.complete && explored.complete && model.complete;
+        verdict.complete = verdict.complete && explored.complete;
     }
     if (verdict.complete) look_for_idle_undos(contracts, undos, verdict.findings);
     return verdict;

@@ -39,9 +39,12 @@ struct Finding {
 std::string_view name_of(Finding::What what);
 
 struct Verdict {
-    std::vector<Finding> findings;  ///< each of its kind and place once; empty: it holds
+    std::vector<Finding> findings;    ///< each of its kind and place once; empty: it holds
+    std::vector<std::string> begins;  ///< commands: "order.place"
     std::size_t states = 0;
-    bool complete = true;  ///< false: there were more states than allowed; nothing is proven
+    bool complete = true;    ///< false: there were more states than allowed; nothing is proven
+    bool too_large = false;  ///< likewise, however many are allowed: 6 commands may come later, and
+                             ///< 512 runs of steps
 };
 
 /// One saga is explored for each command that begins one. Handlers may return whatever they

@@ -51,9 +51,7 @@ struct Explored {
     bool complete = true;  ///< false: there were more than allowed
 };
 /// Calls `look` with moments so that every last one is among them, those with fewer happenings
-/// first. What happens in one service does not hasten another: of orders that differ in nothing
-/// else it takes one. A call is answered at once: whatever comes before its answer may as well come
-/// after it.
+/// first. A call is answered when its step is, so to say, read; which may be late.
 Explored explore(const Model& model, std::size_t most_states, Orders orders,
                  const std::function<void(const Moment&)>& look);
 

@@ -6,6 +6,7 @@
 namespace saga::flow {
 namespace {
 
+constexpr std::size_t kMostLater = 6;    // commands whose every subset is looked at
 constexpr std::size_t kMostWorks = 512;  // a cycle through steps that run once for each event
 
 bool contains(const std::vector<std::string>& all, std::string_view one) {
@@ -66,6 +67,13 @@ class Making {
                 model_.failures.push_back(message.event);
         add_deliveries();
         add_answers();
+        std::erase_if(model_.later, [&](const Model::Start& start) {
+            return first.ends_saga || model_.to[start.message].empty();
+        });
+        if (model_.later.size() > kMostLater) {
+            model_.later.resize(kMostLater);
+            model_.complete = false;
+        }
     }
     Model take() && { return std::move(model_); }
 
@@ -152,24 +160,29 @@ class Making {
         });
     }
 
+    void add_delivery(const Model::Delivery& delivery) {
+        model_.to[delivery.message].push_back(static_cast<Index>(model_.deliveries.size()));
+        model_.deliveries.push_back(delivery);
+    }
+
     void add_deliveries() {
         model_.to.resize(model_.messages.size());
         for (Index m = 0; m < model_.messages.size(); ++m)
             for (Index service = 0; service < contracts_.size(); ++service) {
                 const Model::Message& message = model_.messages[m];
                 const std::vector<Step>& steps = contracts_[service].steps;
-                const bool read = awaits(service, message.event) ||
-                                  std::ranges::any_of(steps, [&](const Step& step) {
-                                      return half_of(step, message) < step.on.size();
-                                  });
-                if (!read && (message.kind != Kind::failed || steps.empty())) continue;
-                const bool named = awaits(service, message.event) ||
-                                   std::ranges::any_of(steps, [&](const Step& step) {
-                                       return contains(step.on, message.event);
-                                   });
-                model_.to[m].push_back(static_cast<Index>(model_.deliveries.size()));
-                model_.deliveries.push_back({m, service, read, named});
+                const bool read = std::ranges::any_of(steps, [&](const Step& step) {
+                    return half_of(step, message) < step.on.size();
+                });
+                if (awaits(service, message.event) ||
+                    (message.kind == Kind::failed && !steps.empty()) ||
+                    (message.kind == Kind::undone && read))
+                    add_delivery({m, service, kNone});
             }
+        for (Index w = 0; w < model_.works.size(); ++w)
+            for (const std::vector<Index>& half : model_.works[w].halves)
+                for (const Index message : half)
+                    add_delivery({message, model_.works[w].service, w});
     }
 
     void add_answers() {
@@ -177,7 +190,7 @@ class Making {
             for (std::size_t nth = 0; nth < work.timers.size(); ++nth)
                 for (Index d = 0; d < model_.deliveries.size(); ++d) {
                     const Model::Delivery& delivery = model_.deliveries[d];
-                    if (delivery.service == work.service &&
+                    if (delivery.service == work.service && delivery.work == kNone &&
                         contains(work.step->expects[nth].answers,
                                  model_.messages[delivery.message].event))
                         model_.timers[work.timers[nth]].answers.push_back(d);

@@ -40,10 +40,11 @@ struct Model {
         std::vector<Index> timers;
         bool cleanup = false;  ///< started by a failure or an undo: it runs in failed sagas
     };
-    struct Delivery {  ///< of what matters to the service
+    /// To a service: that it hears of a failure, or of what it awaits; and then, each when its turn
+    /// comes, to the works that it starts. A work that calls, or is tried again, holds up no other.
+    struct Delivery {
         Index message = 0, service = 0;
-        bool read = false;   ///< it takes it; else it only hears the failure
-        bool named = false;  ///< it takes it by its name, and not as any failure
+        Index work = kNone;
     };
     struct Start {
         const Command* command = nullptr;
@@ -59,7 +60,7 @@ struct Model {
     std::vector<std::string> failures;   ///< the types that fail a saga
     Start first;                         ///< the command that begins it
     std::vector<Start> later;            ///< those that may come at any time after it
-    bool complete = true;  ///< a step that runs once for each event has no end of them
+    bool complete = true;                ///< false: more follows from it than can be told
 
     bool undone_by(const Work& work, Index failure) const {
         return work.step->undone_by(failures[failure]);

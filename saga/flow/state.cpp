@@ -9,7 +9,6 @@ namespace saga::flow {
 namespace {
 
 constexpr std::size_t kMostFailures = 255, kMostHalves = 8;  // what a byte of a state holds
-constexpr std::size_t kMostLater = 6;  // commands whose every subset is looked at: 64 beginnings
 
 std::size_t bytes_for(std::size_t bits) {
     return (bits + 7) / 8;
@@ -55,21 +54,24 @@ std::vector<State> Rules::begin() const {
     layout_.publish(first, model_.first.message);
     pass_over(first);
     std::vector<State> all{first};
-    for (std::size_t i = 0; i < std::min(model_.later.size(), kMostLater); ++i)
+    for (const Model::Start& later : model_.later)
         for (std::size_t before = all.size(), n = 0; n < before; ++n) {
             State with = all[n];
-            layout_.publish(with, model_.later[i].message);
+            layout_.publish(with, later.message);
             pass_over(with);
             all.push_back(std::move(with));
         }
     return all;
 }
 
-/// A failure is heard by all; what is published while a saga is undone tells those who read it.
-bool Rules::hears(const State& state, const Model::Delivery& delivery) const {
+bool Rules::fails(const Model::Delivery& delivery) const {
     const Kind kind = model_.messages[delivery.message].kind;
-    return kind == Kind::failed ||
-           (kind == Kind::undone && delivery.read && cause_of(state, delivery.message) != kNone);
+    return kind == Kind::failed || kind == Kind::undone;
+}
+
+/// What is published while a saga is undone tells of the failure as the failure does.
+bool Rules::hears(const State& state, const Model::Delivery& delivery) const {
+    return delivery.work == kNone && fails(delivery) && cause_of(state, delivery.message) != kNone;
 }
 
 /// Whether it matters to the service which failure it hears of.
@@ -79,9 +81,16 @@ bool Rules::picky(Index service) const {
     });
 }
 
+/// The service hears of an event before it starts anything by it; one that pauses starts nothing.
 bool Rules::held_up(const State& state, const Model::Delivery& delivery) const {
-    return layout_.pauses(state, delivery.service) && !layout_.failed(state, delivery.service) &&
-           !hears(state, delivery);
+    const Index service = delivery.service;
+    if (!fails(delivery) && layout_.pauses(state, service) && !layout_.failed(state, service))
+        return true;
+    return delivery.work != kNone &&
+           std::ranges::any_of(model_.to[delivery.message], [&](Index other) {
+               return model_.deliveries[other].service == service &&
+                      model_.deliveries[other].work == kNone && !layout_.handled(state, other);
+           });
 }
 
 /// kNone: a client.
@@ -96,8 +105,10 @@ Index Rules::cause_of(const State& state, Index message) const {
     return what.work == kNone ? kNone : Layout::cause(state, what.work);
 }
 
+/// What changes nobody's state is no part of the state.
 void Rules::publish(Move& move, Index message) const {
-    layout_.publish(move.state, message);
+    if (!model_.to[message].empty() || model_.messages[message].kind == Kind::failed)
+        layout_.publish(move.state, message);
     move.happening.published.push_back(message);
 }
 
@@ -107,8 +118,8 @@ void Rules::hear(Move& move, Index service, Index failure) const {
     for (std::size_t i = model_.works.size(); i-- > 0;) {
         const auto at = static_cast<Index>(i);
         const Model::Work& work = model_.works[at];
-        if (work.service != service || Layout::phase(move.state, at) != Phase::done ||
-            !model_.undone_by(work, failure))
+        if (work.service != service || work.cleanup ||
+            Layout::phase(move.state, at) != Phase::done || !model_.undone_by(work, failure))
             continue;
         Layout::set(move.state, at, Phase::undone, failure);
         move.happening.works.push_back({at, Happening::Deed::undone});
@@ -120,7 +131,7 @@ std::vector<Move> Rules::run(const Move& before, Index work, Index cause) const 
     const Model::Work& what = model_.works[work];
     const bool decided = std::ranges::any_of(model_.works, [&](const Model::Work& other) {
         return other.service == what.service && &other != &what &&
-               other.step->fate == Fate::pivot &&
+               other.step->fate == Fate::pivot && !other.step->calls &&
                Layout::phase(before.state, static_cast<Index>(&other - model_.works.data())) ==
                    Phase::done;
     });
@@ -152,98 +163,55 @@ std::vector<Move> Rules::trigger(const Move& before, Index work, std::size_t hal
 }
 
 std::vector<Move> Rules::deliver(const State& state, Index delivery) const {
-    const Index message = model_.deliveries[delivery].message;
-    const Index service = model_.deliveries[delivery].service;
+    const auto& [message, service, work] = model_.deliveries[delivery];
     Move begun{state, {.what = Happening::What::event, .service = service, .message = message}};
     layout_.handle(begun.state, delivery);
     if (hears(state, model_.deliveries[delivery])) hear(begun, service, cause_of(state, message));
-    std::vector<Move> ways{std::move(begun)};
-    for (Index work = 0; work < model_.works.size(); ++work) {
-        const Model::Work& what = model_.works[work];
-        if (what.service != service) continue;
-        for (std::size_t half = 0; half < what.halves.size(); ++half) {
-            if (!contains(what.halves[half], message)) continue;
-            std::vector<Move> after;
-            for (const Move& way : ways)
-                for (Move& each : trigger(way, work, half, message))
-                    after.push_back(std::move(each));
-            ways = std::move(after);
-        }
-    }
-    return ways;
+    if (work == kNone) return {begun};
+    std::size_t half = 0;
+    while (!contains(model_.works[work].halves[half], message)) ++half;
+    return trigger(begun, work, half, message);
 }
 
 bool Rules::armed(const State& state, Index timer) const {
     const Model::Timer& what = model_.timers[timer];
     const Model::Work& work = model_.works[what.work];
-    return Layout::phase(state, what.work) == Phase::done && !layout_.fired(state, timer) &&
-           !layout_.failed(state, work.service) &&
+    return Layout::phase(state, what.work) == Phase::done && !work.step->ends_saga &&
+           !layout_.fired(state, timer) && !layout_.failed(state, work.service) &&
            std::ranges::none_of(what.answers,
                                 [&](Index answer) { return layout_.handled(state, answer); });
 }
 
 /// Whether it can make a difference to the service, now or later.
-bool Rules::matters(const State& state, const Model::Delivery& delivery) const {
-    const Index message = delivery.message, service = delivery.service;
+bool Rules::matters(const State& state, Index delivery) const {
+    const auto& [message, service, work] = model_.deliveries[delivery];
     const bool failed = layout_.failed(state, service);
-    if (hears(state, delivery)) {
-        if (!failed) return true;
-        if (picky(service) && !layout_.heard(state, service, cause_of(state, message))) return true;
-    }
-    for (Index work = 0; work < model_.works.size(); ++work) {
-        const Model::Work& what = model_.works[work];
-        if (what.service != service || Layout::phase(state, work) != Phase::none ||
-            (failed && !what.cleanup))
-            continue;
-        for (std::size_t half = 0; half < what.halves.size(); ++half)
-            if (!Layout::arrived(state, work, half) && contains(what.halves[half], message))
-                return true;
-    }
-    return !failed && is_awaited(delivery);
+    if (hears(state, model_.deliveries[delivery]) &&
+        (!failed || (picky(service) && !layout_.heard(state, service, cause_of(state, message)))))
+        return true;
+    if (work == kNone) return !failed && is_awaited(delivery);
+    if (Layout::phase(state, work) != Phase::none || (failed && !model_.works[work].cleanup))
+        return false;
+    for (std::size_t half = 0; half < model_.works[work].halves.size(); ++half)
+        if (!Layout::arrived(state, work, half) &&
+            contains(model_.works[work].halves[half], message))
+            return true;
+    return false;
 }
 
-bool Rules::takes(const Model::Work& work, Index message) {
-    return std::ranges::any_of(work.halves,
-                               [&](const auto& half) { return contains(half, message); });
-}
-
-bool Rules::is_awaited(const Model::Delivery& delivery) const {
+bool Rules::is_awaited(Index delivery) const {
     return std::ranges::any_of(model_.timers, [&](const Model::Timer& timer) {
-        return std::ranges::any_of(timer.answers, [&](Index answer) {
-            return model_.deliveries[answer].message == delivery.message &&
-                   model_.deliveries[answer].service == delivery.service;
-        });
+        return contains(timer.answers, delivery);
     });
 }
 
-/// Whether all that it does in its service concerns this one work.
-bool Rules::only_starts(const Model::Delivery& delivery, const Model::Work& work) const {
-    return !is_awaited(delivery) && std::ranges::none_of(model_.works, [&](const auto& other) {
-        return &other != &work && other.service == work.service && takes(other, delivery.message);
-    });
-}
-
-/// A half of a join that completes nothing. It may as well have come before anything else, if the
-/// other halves do nothing but complete the join: they may as well come later.
+/// A half of a join that completes nothing: it may as well have come before anything else.
 bool Rules::only_arrives(const State& state, const Model::Delivery& delivery) const {
-    if (hears(state, delivery) || is_awaited(delivery)) return false;
-    for (Index at = 0; at < model_.works.size(); ++at) {
-        const Model::Work& work = model_.works[at];
-        if (work.service != delivery.service || Layout::phase(state, at) != Phase::none ||
-            !takes(work, delivery.message))
-            continue;
-        std::size_t missing = 0;
-        for (std::size_t half = 0; half < work.halves.size(); ++half) {
-            if (Layout::arrived(state, at, half)) continue;
-            ++missing;
-            for (const Index message : work.halves[half])
-                if (message != delivery.message &&
-                    !only_starts({message, work.service, true, true}, work))
-                    return false;
-        }
-        if (missing == 1) return false;
-    }
-    return true;
+    if (delivery.work == kNone || fails(delivery) || held_up(state, delivery)) return false;
+    std::size_t missing = 0;
+    for (std::size_t half = 0; half < model_.works[delivery.work].halves.size(); ++half)
+        if (!Layout::arrived(state, delivery.work, half)) ++missing;
+    return missing > 1;
 }
 
 /// What need not be looked at in any other order than now.
@@ -252,17 +220,14 @@ void Rules::pass_over(State& state) const {
     for (Index at = 0; at < model_.deliveries.size(); ++at) {
         const Model::Delivery& delivery = model_.deliveries[at];
         if (!layout_.published(state, delivery.message) || layout_.handled(state, at)) continue;
-        const bool arrives = matters(state, delivery);
+        const bool arrives = matters(state, at);
         if (arrives && !only_arrives(state, delivery)) continue;
         layout_.handle(state, at);
-        for (Index work = 0; arrives && work < model_.works.size(); ++work) {
-            const Model::Work& what = model_.works[work];
-            if (what.service != delivery.service || Layout::phase(state, work) != Phase::none)
-                continue;
-            for (std::size_t half = 0; half < what.halves.size(); ++half)
-                if (contains(what.halves[half], delivery.message))
-                    Layout::arrive(state, work, half);
-        }
+        if (!arrives) continue;
+        const Model::Work& work = model_.works[delivery.work];
+        for (std::size_t half = 0; half < work.halves.size(); ++half)
+            if (contains(work.halves[half], delivery.message))
+                Layout::arrive(state, delivery.work, half);
     }
 }
 
@@ -274,7 +239,7 @@ std::vector<std::vector<Move>> Rules::moves(const State& state) const {
         if (!layout_.published(state, delivery.message) || layout_.handled(state, at) ||
             held_up(state, delivery))
             continue;
-        if (!delivery.named && !any_picky_) {  // one failure is as good as another
+        if (hears(state, delivery) && !any_picky_ && !is_awaited(at)) {  // all are alike
             if (hears_one[delivery.service]) continue;
             hears_one[delivery.service] = true;
         }
@@ -299,11 +264,10 @@ std::vector<std::vector<Move>> Rules::moves(const State& state) const {
 std::vector<bool> Rules::to_come(const State& state) const {
     std::vector<bool> may(model_.messages.size()), can_run(model_.works.size());
     for (Index m = 0; m < may.size(); ++m) may[m] = layout_.published(state, m);
-    const auto comes = [&](Index message, Index service) {
+    const auto comes = [&](Index message, Index work) {
         if (!may[message]) return false;
         return std::ranges::any_of(model_.to[message], [&](Index delivery) {
-            return model_.deliveries[delivery].service == service &&
-                   !layout_.handled(state, delivery);
+            return model_.deliveries[delivery].work == work && !layout_.handled(state, delivery);
         });
     };
     const auto add = [&](const std::vector<Index>& messages) {
@@ -325,7 +289,7 @@ std::vector<bool> Rules::to_come(const State& state) const {
                 for (std::size_t half = 0; half < work.halves.size(); ++half)
                     all = all && (Layout::arrived(state, w, half) ||
                                   std::ranges::any_of(work.halves[half], [&](Index message) {
-                                      return comes(message, work.service);
+                                      return comes(message, w);
                                   }));
                 can_run[w] = all;
             }
@@ -356,14 +320,13 @@ std::vector<Move> Rules::chosen(const State& state) const {
         for (Index at = 0; at < model_.deliveries.size(); ++at) {
             const Model::Delivery& delivery = model_.deliveries[at];
             if (delivery.service != service) continue;
-            const Kind kind = model_.messages[delivery.message].kind;
-            const bool fails = kind == Kind::failed || kind == Kind::undone;
+            const bool tells = fails(delivery);
             const bool waits = layout_.published(state, delivery.message) &&
                                !layout_.handled(state, at) && !held_up(state, delivery);
-            leads_on = leads_on || (waits && !fails);
+            leads_on = leads_on || (waits && !tells);
             if (!may[delivery.message] || owner(delivery.message) == service) continue;
-            failures = failures || fails;
-            alone = alone && fails && !picky(service);
+            failures = failures || tells;
+            alone = alone && tells && !picky(service);
         }
         if (!alone) continue;
         if (failures && leads_on && !layout_.failed(state, service)) {

@@ -94,6 +94,7 @@ class Rules {
     bool is_end(const State& state) const;
 
   private:
+    bool fails(const Model::Delivery& delivery) const;
     bool hears(const State& state, const Model::Delivery& delivery) const;
     bool picky(Index service) const;
     Index cause_of(const State& state, Index message) const;
@@ -104,11 +105,9 @@ class Rules {
                               Index message) const;
     std::vector<Move> deliver(const State& state, Index delivery) const;
     bool armed(const State& state, Index timer) const;
-    bool matters(const State& state, const Model::Delivery& delivery) const;
+    bool matters(const State& state, Index delivery) const;
     bool held_up(const State& state, const Model::Delivery& delivery) const;
-    bool is_awaited(const Model::Delivery& delivery) const;
-    static bool takes(const Model::Work& work, Index message);
-    bool only_starts(const Model::Delivery& delivery, const Model::Work& work) const;
+    bool is_awaited(Index delivery) const;
     bool only_arrives(const State& state, const Model::Delivery& delivery) const;
     void pass_over(State& state) const;
     Index owner(Index message) const;
