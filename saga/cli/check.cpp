@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 
 struct Given {
     ContractSources sources;
-    std::size_t most_states = 2'000'000;  // about 500 MB at the shop's size
+    std::size_t most_states = 2'000'000;  // 400 MiB with twelve services
     bool mermaid = false;
 };
 

@@ -14,7 +14,7 @@
 namespace saga::cli {
 namespace {
 
-constexpr std::size_t kMostBytes = 16 * 1024 * 1024;  // of a file; the shop's largest has 9,000
+constexpr std::size_t kMostBytes = 16 * 1024 * 1024;  // of a file; the shop's have 6,000
 
 flow::Contract contract_of(const std::string& path) {
     std::ifstream file(path, std::ios::binary);

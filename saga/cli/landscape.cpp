@@ -30,6 +30,7 @@ void Landscape::add(const std::string& service, const std::string& contract) {
             if (!bytes) continue;
             if (auto sound = core::PayloadSchema::read(*bytes)) its.payloads.push_back(*sound);
         }
+        its.service = service;  // the bucket's key counts, whatever the contract says
         services_[service] = std::move(its);
     } catch (const Error& failure) {
         unreadable_[service] = failure.what();

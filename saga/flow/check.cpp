@@ -5,24 +5,19 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 
 #include "saga/flow/graph.hpp"
+#include "saga/flow/words.hpp"
 
 namespace saga::flow {
 namespace {
 
 using What = Finding::What;
 
-std::string_view short_name(std::string_view event) {
-    return event.substr(event.rfind('.') + 1);
-}
-
 // ---- what the contracts show by themselves ------------------------------------------------------
 
-void look_at_events(std::span<const Contract> contracts, std::vector<Finding>& findings) {
-    const Graph graph = graph_of(contracts);
+void look_at_events(const Graph& graph, std::vector<Finding>& findings) {
     for (const Edge& edge : graph.edges) {
         if (edge.what != Edge::What::missing) continue;
         const Node& from = graph.nodes[edge.from];
@@ -86,8 +81,7 @@ class Cycles {
     std::vector<std::size_t> way_;
 };
 
-void look_for_cycles(std::span<const Contract> contracts, std::vector<Finding>& findings) {
-    const Graph graph = graph_of(contracts);
+void look_for_cycles(const Graph& graph, std::vector<Finding>& findings) {
     const std::vector<std::size_t> way = Cycles(graph).find();
     if (way.empty()) return;
     const auto name = [&](std::size_t node) {
@@ -356,8 +350,9 @@ std::string_view name_of(Finding::What what) {
 
 Verdict check(std::span<const Contract> contracts, std::size_t most_states, Orders orders) {
     Verdict verdict;
-    look_at_events(contracts, verdict.findings);
-    look_for_cycles(contracts, verdict.findings);
+    const Graph graph = graph_of(contracts);
+    look_at_events(graph, verdict.findings);
+    look_for_cycles(graph, verdict.findings);
     const std::vector<Model> models = models_of(contracts);
     if (models.empty())
         verdict.findings.push_back({What::no_command,

@@ -5,19 +5,11 @@
 #include <set>
 
 #include "saga/flow/check.hpp"
+#include "saga/flow/words.hpp"
 
 namespace saga::flow {
 namespace {
 
-/// From contracts that anybody may have written.
-std::string plain(std::string_view text, std::string_view refused) {
-    std::string out(text);
-    for (char& letter : out)
-        if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F ||
-            refused.find(letter) != std::string_view::npos)
-            letter = '_';
-    return out;
-}
 std::string participant(std::string_view name) {
     return plain(name, "\"<>;#:,- ");
 }

@@ -4,8 +4,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "saga/core/text.hpp"
 #include "saga/flow/graph.hpp"
+#include "saga/flow/words.hpp"
 
 namespace saga::flow {
 namespace {
@@ -14,31 +14,20 @@ using nlohmann::ordered_json;
 
 constexpr auto kRed = "#c92a2a", kGray = "#868e96", kGreen = "#2b8a3e";
 
-std::string short_name(std::string_view event) {
-    return std::string(event.substr(event.rfind('.') + 1));
-}
-
-/// Within double quotes of either language: from contracts that anybody may have written.
-std::string plain(std::string_view text) {
-    constexpr std::string_view kSpoken = "\"\\<>`#;";
-    std::string out(text);
-    for (char& letter : out) {
-        const auto code = static_cast<unsigned char>(letter);
-        if (code < 0x20 || code == 0x7F || kSpoken.find(letter) != std::string_view::npos)
-            letter = '_';
-    }
-    return out;
+/// Within double quotes of either language.
+std::string in_quotes(std::string_view text) {
+    return plain(text, "\"\\<>`#;");
 }
 
 std::string label_of(const Node& node) {
-    if (node.what != Node::What::reaction) return plain(node.name);
-    return "reads " + (node.name == kAnyEvent ? "all" : plain(short_name(node.name)));
+    if (node.what != Node::What::reaction) return in_quotes(node.name);
+    return "reads " + (node.name == kAnyEvent ? "all" : in_quotes(short_name(node.name)));
 }
 
 std::string label_of(const Edge& edge, std::string_view between) {
     std::string label;
     for (const std::string& event : edge.events)
-        label.append(label.empty() ? "" : between).append(plain(short_name(event)));
+        label.append(label.empty() ? "" : between).append(in_quotes(short_name(event)));
     return label;
 }
 
@@ -56,7 +45,7 @@ void by_service(const Graph& graph, Begin begin, Each each, End end) {
         if (node.service != open) {
             if (!open.empty()) end();
             open = node.service;
-            if (!open.empty()) begin(plain(open));
+            if (!open.empty()) begin(in_quotes(open));
         }
         each(i, node);
     }

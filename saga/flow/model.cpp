@@ -177,12 +177,12 @@ class Making {
                 if (awaits(service, message.event) ||
                     (message.kind == Kind::failed && !steps.empty()) ||
                     (message.kind == Kind::undone && read))
-                    add_delivery({m, service, kNone});
+                    add_delivery({m, service});
             }
         for (Index w = 0; w < model_.works.size(); ++w)
-            for (const std::vector<Index>& half : model_.works[w].halves)
-                for (const Index message : half)
-                    add_delivery({message, model_.works[w].service, w});
+            for (std::size_t half = 0; half < model_.works[w].halves.size(); ++half)
+                for (const Index message : model_.works[w].halves[half])
+                    add_delivery({message, model_.works[w].service, w, half});
     }
 
     void add_answers() {

@@ -45,6 +45,7 @@ struct Model {
     struct Delivery {
         Index message = 0, service = 0;
         Index work = kNone;
+        std::size_t half = 0;  ///< of that work's join
     };
     struct Start {
         const Command* command = nullptr;

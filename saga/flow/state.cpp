@@ -149,28 +149,27 @@ std::vector<Move> Rules::run(const Move& before, Index work, Index cause) const 
     return ways;
 }
 
-std::vector<Move> Rules::trigger(const Move& before, Index work, std::size_t half,
-                                 Index message) const {
+std::vector<Move> Rules::trigger(const Move& before, const Model::Delivery& delivery) const {
+    const Index work = delivery.work;
     const Model::Work& what = model_.works[work];
     const bool barred = !what.cleanup && layout_.failed(before.state, what.service);
     if (barred || Layout::phase(before.state, work) != Phase::none) return {before};
     Move move = before;
-    Layout::arrive(move.state, work, half);
+    Layout::arrive(move.state, work, delivery.half);
     for (std::size_t each = 0; each < what.halves.size(); ++each)
         if (!Layout::arrived(move.state, work, each)) return {move};
-    const Index cause = what.cleanup ? cause_of(move.state, message) : kNone;
+    const Index cause = what.cleanup ? cause_of(move.state, delivery.message) : kNone;
     return run(move, work, cause);
 }
 
 std::vector<Move> Rules::deliver(const State& state, Index delivery) const {
-    const auto& [message, service, work] = model_.deliveries[delivery];
-    Move begun{state, {.what = Happening::What::event, .service = service, .message = message}};
+    const Model::Delivery& what = model_.deliveries[delivery];
+    Move begun{state,
+               {.what = Happening::What::event, .service = what.service, .message = what.message}};
     layout_.handle(begun.state, delivery);
-    if (hears(state, model_.deliveries[delivery])) hear(begun, service, cause_of(state, message));
-    if (work == kNone) return {begun};
-    std::size_t half = 0;
-    while (!contains(model_.works[work].halves[half], message)) ++half;
-    return trigger(begun, work, half, message);
+    if (hears(state, what)) hear(begun, what.service, cause_of(state, what.message));
+    if (what.work == kNone) return {begun};
+    return trigger(begun, what);
 }
 
 bool Rules::armed(const State& state, Index timer) const {
@@ -184,19 +183,16 @@ bool Rules::armed(const State& state, Index timer) const {
 
 /// Whether it can make a difference to the service, now or later.
 bool Rules::matters(const State& state, Index delivery) const {
-    const auto& [message, service, work] = model_.deliveries[delivery];
-    const bool failed = layout_.failed(state, service);
-    if (hears(state, model_.deliveries[delivery]) &&
-        (!failed || (picky(service) && !layout_.heard(state, service, cause_of(state, message)))))
+    const Model::Delivery& what = model_.deliveries[delivery];
+    const bool failed = layout_.failed(state, what.service);
+    if (hears(state, what) &&
+        (!failed || (picky(what.service) &&
+                     !layout_.heard(state, what.service, cause_of(state, what.message)))))
         return true;
-    if (work == kNone) return !failed && is_awaited(delivery);
-    if (Layout::phase(state, work) != Phase::none || (failed && !model_.works[work].cleanup))
-        return false;
-    for (std::size_t half = 0; half < model_.works[work].halves.size(); ++half)
-        if (!Layout::arrived(state, work, half) &&
-            contains(model_.works[work].halves[half], message))
-            return true;
-    return false;
+    if (what.work == kNone) return !failed && is_awaited(delivery);
+    return Layout::phase(state, what.work) == Phase::none &&
+           (!failed || model_.works[what.work].cleanup) &&
+           !Layout::arrived(state, what.work, what.half);
 }
 
 bool Rules::is_awaited(Index delivery) const {
@@ -223,11 +219,7 @@ void Rules::pass_over(State& state) const {
         const bool arrives = matters(state, at);
         if (arrives && !only_arrives(state, delivery)) continue;
         layout_.handle(state, at);
-        if (!arrives) continue;
-        const Model::Work& work = model_.works[delivery.work];
-        for (std::size_t half = 0; half < work.halves.size(); ++half)
-            if (contains(work.halves[half], delivery.message))
-                Layout::arrive(state, delivery.work, half);
+        if (arrives) Layout::arrive(state, delivery.work, delivery.half);
     }
 }
 

@@ -101,8 +101,7 @@ class Rules {
     void publish(Move& move, Index message) const;
     void hear(Move& move, Index service, Index failure) const;
     std::vector<Move> run(const Move& before, Index work, Index cause) const;
-    std::vector<Move> trigger(const Move& before, Index work, std::size_t half,
-                              Index message) const;
+    std::vector<Move> trigger(const Move& before, const Model::Delivery& delivery) const;
     std::vector<Move> deliver(const State& state, Index delivery) const;
     bool armed(const State& state, Index timer) const;
     bool matters(const State& state, Index delivery) const;

@@ -131,8 +131,8 @@ bool Node::may_act() const {
     return owner && link_.began() && !link_.refusal();
 }
 
-/// A call that was on its way at a death is, for as long as it may kill where it begins: whatever
-/// the process dies of then is not blamed on the call.
+/// A call that was on its way at a death is, for as long as it may kill where it begins: nothing
+/// else that might kill is done meanwhile, and blamed on it.
 bool Node::alone() const {
     return suspect_ && in_.answers.empty();
 }

@@ -364,3 +364,22 @@ TEST_CASE("check: the orders that are left out would show nothing else") {
 TEST_CASE("check: more states than allowed prove nothing, and are said to") {
     CHECK_FALSE(flow::check(choreography(kShop), 10).complete);
 }
+
+TEST_CASE("check: what is larger than any number of states is not explored, and said to be") {
+    std::string many = "a: command begin -> Begun\na: end on Begun -> Ended ends\n";
+    for (int i = 0; i < 7; ++i)
+        many += fmt::format("a: command c{0} -> C{0}\nb: note{0} on C{0} keeps\n", i);
+    const char* round = R"(
+            a: command begin -> Begun
+            a: end on Begun -> Ended ends
+            b: again on Begun -> Round keeps
+            b: turn on Round -> Back each keeps
+            c: turn on Back -> Round each keeps)";
+    for (const std::string& text : {many, std::string(round)}) {
+        const flow::Verdict verdict = judged(text);
+        CHECK(verdict.too_large);
+        CHECK_FALSE(verdict.complete);
+        CHECK(verdict.states == 0);
+        CHECK(verdict.begins == std::vector<std::string>{"a.begin"});
+    }
+}
