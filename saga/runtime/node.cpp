@@ -26,7 +26,7 @@ std::string number_id(Random& random) {
 /// The file's own name, made with it: a copy has the same.
 std::string id_of(store::Store& store, Random& random) {
     if (const auto id = store.meta.text(store::Meta::kDbId)) return *id;
-    const std::string id = number_id(random);
+    std::string id = number_id(random);
     store.db().begin();
     store.meta.set(store::Meta::kDbId, id);
     store.db().commit();
