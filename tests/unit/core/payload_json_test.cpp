@@ -8,6 +8,7 @@
 #include <saga/detail/event_type.hpp>
 
 #include "shapes.hpp"
+#include "tests/unit/sparse.hpp"
 
 using namespace saga;
 using core::PayloadSchema;
@@ -269,7 +270,8 @@ TEST_CASE("payload_json: a sound schema that lies leads nowhere") {
     const auto payload = pack(everything());
     const std::string_view bfbs = test::shapes::kShapesSchema;
     const auto bytes = std::as_bytes(std::span(bfbs));
-    for (const auto& lie : flips({bytes.begin(), bytes.end()}))
-        if (const auto schema = PayloadSchema::read(lie))
+    const auto lies = flips({bytes.begin(), bytes.end()});
+    for (std::size_t nth = 0; nth < lies.size(); nth += kSparse)
+        if (const auto schema = PayloadSchema::read(lies[nth]))
             for (const std::string& table : schema->tables()) schema->json(table, payload);
 }

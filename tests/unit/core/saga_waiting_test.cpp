@@ -31,6 +31,13 @@ Bench& kill(Bench& bench) {
     return bench;
 }
 
+EventId id_of(std::size_t nth) {
+    EventId id;
+    id.bytes[0] = static_cast<std::uint8_t>(nth >> 8);
+    id.bytes[1] = static_cast<std::uint8_t>(nth);
+    return id;
+}
+
 }  // namespace
 
 TEST_CASE("waiting: later events of the saga wait behind an attempt that failed, in their order") {
@@ -298,24 +305,36 @@ TEST_CASE("unsound: an event that was handled once is a duplicate, whatever its 
 }
 
 TEST_CASE("waiting: a saga's queue has a bound; beyond it events go aside, failures still count") {
-    Bench bench{three()};
     Declared service("parcel");
-    service.step("note", {"ParcelMoved"}, {"MoveNoted"}).once_per_event();
-    Bench parcel{service};
-    parcel.next("run note", threw());
+    service.step("note", {"ParcelMoved"}, {"MoveNoted"}).once_per_event().undo("NoteGone");
     core::SagaState state;
     Stored stored;
     MemoryHost host(service.contract(), stored, [](const Handling&) { return threw(); });
     core::Saga saga(service.contract(), state, host, {});
-    std::string aside;
-    for (std::size_t nth = 1; nth <= core::kMaxQueued + 1; ++nth) {
-        EventId id;
-        id.bytes[0] = static_cast<std::uint8_t>(nth >> 8);
-        id.bytes[1] = static_cast<std::uint8_t>(nth);
-        const core::Envelope envelope{.id = id, .type = "test.shop.ParcelMoved", .saga = "o1"};
+    const auto deliver = [&](std::size_t nth, Kind kind = Kind::done) {
+        const bool failed = kind == Kind::failed;
+        const core::Envelope envelope{
+            .id = id_of(nth),
+            .type = failed ? "test.shop.ParcelLost" : "test.shop.ParcelMoved",
+            .saga = "o1",
+            .kind = kind};
         saga.on_event({Bytes{}, envelope, nth, {}});
-        if (nth == core::kMaxQueued) CHECK(host.log.back() == "parks event behind");
+        return host.log.back();
+    };
+    deliver(1);
+    CHECK(deliver(2) == "parks event behind");
+    while (state.parked.size() + 1 < core::kMaxQueued) {  // as if as many had come like it
+        core::ParkedRow next = state.parked.back();
+        ++next.place;
+        ++next.position;
+        next.event = id_of(next.place);
+        state.parked.push_back(next);
     }
+    CHECK(deliver(core::kMaxQueued) == "parks event behind");
     CHECK(state.parked.size() == core::kMaxQueued);
-    CHECK(host.log.back() == "dead letter ParcelMoved: too many events of its saga wait before it");
+    CHECK(deliver(core::kMaxQueued + 1) ==
+          "dead letter ParcelMoved: too many events of its saga wait before it");
+    deliver(core::kMaxQueued + 2, Kind::failed);
+    REQUIRE(state.row.failures.size() == 1);
+    CHECK(state.row.failures.front() == "ParcelLost");
 }

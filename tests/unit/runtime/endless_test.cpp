@@ -9,6 +9,7 @@
 #include "saga/runtime/pruner.hpp"
 #include "saga/runtime/worker.hpp"
 #include "tests/landscape/landscape.hpp"
+#include "tests/unit/sparse.hpp"
 #include "tests/unit/store/fixture.hpp"
 
 using namespace saga;
@@ -27,6 +28,8 @@ class Counter final : public runtime::Random {
 
 /// The granter, whose sagas are granted, rejected by another, undone and over; on virtual time.
 struct Endless {
+    Time now{std::chrono::hours(24 * 365 * 56)};
+    std::uint64_t seq = 0;
     Service service = testing::granter(1h);
     Folder folder;
     store::Store store{at(folder.file("granter.db")), service.contract().tables};
@@ -36,8 +39,6 @@ struct Endless {
     runtime::Worker worker{service.contract(), store, key, random, outgoing, {}};
     runtime::Pruner pruner{service.contract(), store, {}};
     runtime::Inbound in;
-    Time now{std::chrono::hours(24 * 365 * 56)};
-    std::uint64_t seq = 0;
 
     void give(const detail::EventType& type, Kind kind, const std::string& saga, Time started,
               const std::vector<std::byte>& payload) {
@@ -113,19 +114,10 @@ struct Endless {
 
 }  // namespace
 
-// With sanitizers each saga takes thirty times as long: then a fifth of them, as far apart.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SAGA_SPARSE 5
-#endif
-#endif
-#ifndef SAGA_SPARSE
-#define SAGA_SPARSE 1
-#endif
-
 TEST_CASE("endless: 50,000 sagas in thirty-five days, and rows, file and WAL are flat") {
-    constexpr int kSagas = 50'000 / SAGA_SPARSE, kEach = 250 / SAGA_SPARSE;
-    constexpr auto kEvery = 60s * SAGA_SPARSE;  // a saga begins
+    // Where there are fewer they are as far apart.
+    constexpr int kSagas = 50'000 / kSparse, kEach = 250 / kSparse;
+    constexpr auto kEvery = 60s * kSparse;  // a saga begins
     Endless world;
     std::map<std::string, std::int64_t> most;
     std::int64_t file = 0, wal = 0, earlier_file = 0;
