@@ -29,13 +29,16 @@ struct Books {
     struct Order {
         std::string state;
         std::int64_t total_cents = 0;
+        bool operator==(const Order&) const = default;
     };
     struct Payment {
         std::string charge_id;
         std::int64_t cents = 0, refunded = 0;
+        bool operator==(const Payment&) const = default;
     };
     struct Product {
         std::int64_t units = 0, delivered = 0, held = 0;
+        bool operator==(const Product&) const = default;
     };
     struct Word {
         saga::EventId id;

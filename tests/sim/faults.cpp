@@ -6,11 +6,11 @@ namespace saga::sim {
 namespace {
 
 constexpr std::array<std::string_view, kFaults> kNames{
-    "kill",        "kill_act", "power",    "power_act", "pause",       "roll",
-    "clock",       "snap",     "stall",    "slow",      "broker_kill", "broker_pause",
-    "unavailable", "full",     "consumer", "tail",      "rollback",    "wipe",
-    "remade",      "hole",     "again",    "junk",      "spoof",       "disk_full",
-    "bad_disk",    "backup",   "rebuild",  "bank",      "hurry",       "storm"};
+    "kill",     "kill_act", "power",     "power_act",   "pause",        "roll",        "clock",
+    "snap",     "stall",    "slow",      "broker_kill", "broker_pause", "unavailable", "full",
+    "consumer", "tail",     "rollback",  "wipe",        "remade",       "hole",        "again",
+    "junk",     "spoof",    "disk_full", "bad_disk",    "backup",       "rebuild",     "bank",
+    "hurry",    "storm",    "late"};
 
 /// What a batch must have seen, beside every fault of kNames. Rarer rows are counted only.
 constexpr std::array kSeen{
@@ -46,6 +46,7 @@ constexpr std::array kSeen{
     "event of too many hops: dead",
     "reader behind a lost tail",
     "death between rewind and republish",
+    "event of a forgotten saga: stale",
 };
 
 }  // namespace

@@ -51,6 +51,8 @@ class Machine {
     void end(Death death);
     /// In the midst of its work: `acts` writes, syncs and sends from now.
     void end_after(std::uint64_t acts, Death death);
+    /// From its next process on.
+    void forget_after(runtime::Pruner::Horizons horizons) { options_.horizons = horizons; }
     void drain();  ///< As SIGTERM does; the process ends when it has drained.
     /// Nothing of it runs until then, as after SIGSTOP; its connection stays.
     void pause(Duration how_long);

@@ -11,6 +11,7 @@
 #include "saga/store/statement.hpp"
 #include "saga/verify/verify.hpp"
 #include "services/shop/audit.hpp"
+#include "tests/sim/latecomers.hpp"
 #include "tests/sim/moody.hpp"
 #include "tests/sim/operator.hpp"
 #include "tests/sim/points.hpp"
@@ -75,6 +76,8 @@ class World {
         }
         come_to_rest();
         judge();
+        if (setup_.faults.contains(Fault::late) && outcome_.violations.empty())
+            add("", come_too_late(schedule_, broker_, bank_, machines_, outcome_.coverage));
         outcome_.lasted = schedule_.now() - begun;
         if (!setup_.show.empty()) show();
         return std::move(outcome_);
