@@ -7,97 +7,13 @@
 #include <array>
 #include <set>
 
-#include "saga/flow/graph.hpp"
+#include "saga/flow/shape.hpp"
 #include "saga/flow/words.hpp"
 
 namespace saga::flow {
 namespace {
 
 using What = Finding::What;
-
-// ---- what the contracts show by themselves ------------------------------------------------------
-
-void look_at_events(const Graph& graph, std::vector<Finding>& findings) {
-    for (const Edge& edge : graph.edges) {
-        if (edge.what != Edge::What::missing) continue;
-        const Node& from = graph.nodes[edge.from];
-        const Node& to = graph.nodes[edge.to];
-        for (const std::string& event : edge.events)
-            if (from.what == Node::What::nobody)
-                findings.push_back(
-                    {What::no_source,
-                     event,
-                     fmt::format("{}.{} takes {}, and nobody publishes it", to.service,
-                                 to.what == Node::What::reaction ? short_name(to.name) : to.name,
-                                 event),
-                     "add the contract of its service, or correct the name",
-                     {}});
-            else
-                findings.push_back(
-                    {What::no_reader,
-                     event,
-                     fmt::format("{}.{} publishes {}, and nobody takes it", from.service, from.name,
-                                 event),
-                     "let a step or a reaction take it, or say ends_saga where it is the saga's "
-                     "last word",
-                     {}});
-    }
-}
-
-/// A way along what starts what, from a node back to it.
-class Cycles {
-  public:
-    explicit Cycles(const Graph& graph) : graph_(graph), mark_(graph.nodes.size(), Mark::unseen) {}
-
-    std::vector<std::size_t> find() {
-        for (std::size_t node = 0; node < graph_.nodes.size(); ++node)
-            if (mark_[node] == Mark::unseen && visit(node)) return way_;
-        return {};
-    }
-
-  private:
-    enum class Mark : std::uint8_t { unseen, open, closed };
-
-    bool visit(std::size_t node) {
-        mark_[node] = Mark::open;
-        way_.push_back(node);
-        for (const Edge& edge : graph_.edges) {
-            const bool starts = edge.what == Edge::What::forward ||
-                                edge.what == Edge::What::timer || edge.what == Edge::What::failure;
-            if (edge.from != node || !starts || mark_[edge.to] == Mark::closed) continue;
-            if (mark_[edge.to] == Mark::open) {
-                way_.erase(way_.begin(), std::ranges::find(way_, edge.to));
-                return true;
-            }
-            if (visit(edge.to)) return true;
-        }
-        mark_[node] = Mark::closed;
-        way_.pop_back();
-        return false;
-    }
-
-    const Graph& graph_;
-    std::vector<Mark> mark_;
-    std::vector<std::size_t> way_;
-};
-
-void look_for_cycles(const Graph& graph, std::vector<Finding>& findings) {
-    const std::vector<std::size_t> way = Cycles(graph).find();
-    if (way.empty()) return;
-    const auto name = [&](std::size_t node) {
-        return fmt::format("{}.{}", graph.nodes[node].service, graph.nodes[node].name);
-    };
-    std::string round;
-    for (const std::size_t node : way) round += name(node) + " -> ";
-    findings.push_back({What::cycle,
-                        name(way.front()),
-                        fmt::format("events go round: {}{}", round, name(way.front())),
-                        "a step runs once in a saga: let the way back be a new event, of a saga of "
-                        "its own",
-                        {}});
-}
-
-// ---- what only a course of events shows ---------------------------------------------------------
 
 /// Of all models: which steps were ever done, and which were taken back.
 struct Undos {
@@ -139,10 +55,14 @@ class Judge {
     }
     bool pivot_is_done(const Moment& now) const {
         for (Index at = 0; at < model_.works.size(); ++at)
-            if (work(at).step->fate == Fate::pivot && now.phase(at) == Phase::done) return true;
+            if (work(at).step->fate == Fate::pivot && now.phase(at) == Phase::done &&
+                !now.cleaned_up(at))
+                return true;
         return false;
     }
-    bool ends_well(Index at) const { return work(at).step->ends_saga && !work(at).cleanup; }
+    bool ends_well(const Moment& now, Index at) const {
+        return work(at).step->ends_saga && !now.cleaned_up(at);
+    }
 
     /// Once for each kind and place; `words` is asked only then.
     void add(What what, const std::string& about, const Moment& now, const Still& still,
@@ -168,7 +88,7 @@ class Judge {
                              "let what can fail come before it, or ask its service, which alone "
                              "can tell whether the pivot is done"};
             });
-        } else if (!failure.empty() && ends_well(at) && !pivot_is_done(now)) {
+        } else if (!failure.empty() && ends_well(now, at) && !pivot_is_done(now)) {
             add(What::ends_twice, name(at), now, both, [&] {
                 return Words{fmt::format("{} ends the saga well, and it can fail all the same: {}",
                                          name(at), failure),
@@ -178,7 +98,7 @@ class Judge {
         }
         for (Index other = 0; other < at; ++other)
             if (work(at).step->ends_saga && work(other).step->ends_saga &&
-                work(at).cleanup == work(other).cleanup && now.phase(other) == Phase::done)
+                now.phase(other) == Phase::done && now.cleaned_up(at) == now.cleaned_up(other))
                 add(
                     What::ends_twice, name(at), now,
                     [at, other](const Moment& then) {
@@ -220,7 +140,7 @@ class Judge {
         for (Index at = 0; at < model_.works.size(); ++at) {
             const bool done = now.phase(at) == Phase::done;
             ended = ended || (done && work(at).step->ends_saga);
-            if (!failure.empty() && done && !work(at).cleanup && !ends_well(at))
+            if (!failure.empty() && done && !now.cleaned_up(at) && !ends_well(now, at))
                 look_at_what_stands(now, at, failure);
         }
         if (!failure.empty() && model_.first.command->ends_saga)
@@ -342,18 +262,16 @@ void look_for_idle_undos(std::span<const Contract> contracts, const Undos& undos
 }  // namespace
 
 std::string_view name_of(Finding::What what) {
-    constexpr std::array<std::string_view, 11> kNames{
+    constexpr std::array<std::string_view, 12> kNames{
         "no_source",  "no_reader",  "cycle",         "twice",     "left_standing", "after_pivot",
-        "ends_twice", "never_ends", "waits_in_vain", "idle_undo", "no_command"};
+        "ends_twice", "never_ends", "waits_in_vain", "idle_undo", "no_command",    "mixed_join"};
     return kNames.at(static_cast<std::size_t>(what));
 }
 
 Verdict check(std::span<const Contract> contracts, std::size_t most_states, Orders orders) {
     Verdict verdict;
-    const Graph graph = graph_of(contracts);
-    look_at_events(graph, verdict.findings);
-    look_for_cycles(graph, verdict.findings);
     const std::vector<Model> models = models_of(contracts);
+    verdict.findings = shape_findings(contracts, models);
     if (models.empty())
         verdict.findings.push_back({What::no_command,
                                     "",

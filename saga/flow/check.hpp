@@ -23,6 +23,7 @@ struct Finding {
         waits_in_vain,  ///< likewise, and a join waits for its other half
         idle_undo,      ///< nothing can ever start it
         no_command,     ///< nothing begins a saga
+        mixed_join,     ///< it waits for a failure and for what none can follow: it never runs
     };
     /// One thing of a course of events, in words: "payment", "StockReserved", "take: PaymentTaken".
     struct Line {

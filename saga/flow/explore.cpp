@@ -38,6 +38,7 @@ class Explorer {
         Here(const Explorer& explorer, const State& state, bool last)
             : explorer_(explorer), state_(state), last_(last) {}
         Phase phase(Index work) const override { return Layout::phase(state_, work); }
+        bool cleaned_up(Index work) const override { return Layout::cleaned_up(state_, work); }
         bool arrived(Index work, std::size_t half) const override {
             return Layout::arrived(state_, work, half);
         }

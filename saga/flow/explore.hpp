@@ -27,13 +27,21 @@ struct Happening {
 };
 using Course = std::vector<Happening>;
 
-enum class Phase : std::uint8_t { none, done, failed, undone };
+enum class Phase : std::uint8_t {
+    none,
+    done,
+    failed,
+    undone,
+    barred,  ///< it will not run: a half of it led on, and the saga failed
+};
 
 /// A moment of a saga that is explored.
 class Moment {
   public:
     virtual ~Moment() = default;
     virtual Phase phase(Index work) const = 0;
+    /// It is done, and was started by a failure or by what followed from one.
+    virtual bool cleaned_up(Index work) const = 0;
     virtual bool arrived(Index work, std::size_t half) const = 0;
     virtual bool published(Index message) const = 0;
     virtual bool handled(Index delivery) const = 0;

@@ -62,6 +62,7 @@ class Making {
             ++service;
         }
         connect();
+        find_ways();
         for (const Model::Message& message : model_.messages)
             if (message.kind == Kind::failed && !contains(model_.failures, message.event))
                 model_.failures.push_back(message.event);
@@ -148,8 +149,38 @@ class Making {
 
     void start(std::size_t work, std::size_t half, std::size_t message) {
         model_.works[work].halves[half].push_back(static_cast<Index>(message));
-        const Kind kind = model_.messages[message].kind;
-        if (kind == Kind::failed || kind == Kind::undone) model_.works[work].cleanup = true;
+    }
+
+    /// Failures and undos lead back, commands on; a success leads where its step's halves do.
+    void find_ways() {
+        for (Model::Message& message : model_.messages) {
+            message.ways.back = message.kind == Kind::failed || message.kind == Kind::undone;
+            message.ways.on = message.work == kNone;
+        }
+        for (bool more = true; more;) {
+            more = false;
+            for (Model::Work& work : model_.works) {
+                for (bool Model::Ways::*way : {&Model::Ways::on, &Model::Ways::back}) {
+                    if (work.ways.*way || !all_halves(work, way)) continue;
+                    work.ways.*way = more = true;
+                    for (const Model::Outcome& outcome : work.outcomes)
+                        if (!outcome.failure) lead(outcome.publishes, way);
+                    if (way == &Model::Ways::on)
+                        for (const Index timer : work.timers) lead(model_.timers[timer].asks, way);
+                }
+            }
+        }
+    }
+    bool all_halves(const Model::Work& work, bool Model::Ways::*way) const {
+        return std::ranges::all_of(work.halves, [&](const std::vector<Index>& half) {
+            return std::ranges::any_of(
+                half, [&](Index message) { return model_.messages[message].ways.*way; });
+        });
+    }
+    void lead(const std::vector<Index>& messages, bool Model::Ways::*way) {
+        for (const Index message : messages)
+            if (model_.messages[message].kind == Kind::done)
+                model_.messages[message].ways.*way = true;
     }
 
     bool awaits(Index service, const std::string& event) const {
@@ -175,8 +206,7 @@ class Making {
                     return half_of(step, message) < step.on.size();
                 });
                 if (awaits(service, message.event) ||
-                    (message.kind == Kind::failed && !steps.empty()) ||
-                    (message.kind == Kind::undone && read))
+                    (message.kind == Kind::failed && !steps.empty()) || (message.ways.back && read))
                     add_delivery({m, service});
             }
         for (Index w = 0; w < model_.works.size(); ++w)
@@ -202,6 +232,17 @@ class Making {
 };
 
 }  // namespace
+
+bool Model::mixes(const Work& work) const {
+    const auto has = [&](const std::vector<Index>& half, bool Ways::*way) {
+        return std::ranges::any_of(half,
+                                   [&](Index message) { return messages[message].ways.*way; });
+    };
+    return !work.ways.on && !work.ways.back &&
+           std::ranges::all_of(work.halves, [&](const auto& half) {
+               return has(half, &Ways::on) || has(half, &Ways::back);
+           });
+}
 
 Index Model::failure(std::string_view event) const {
     const auto found = std::ranges::find(failures, event);

@@ -15,11 +15,17 @@ inline constexpr Index kNone = 0xFFFF'FFFF;
 
 /// All of these happen at most once in a saga.
 struct Model {
+    /// Which ways something may belong to: that on which the saga goes on, and that on which it is
+    /// taken back, which failures begin. What a step publishes goes the way of what started it.
+    struct Ways {
+        bool on = false, back = false;
+    };
     struct Message {  ///< an event, of one who publishes it
         std::string event;
         Kind kind = Kind::done;
         Index service = 0;
         Index work = kNone;  ///< none: a command's
+        Ways ways{};
     };
     struct Outcome {
         std::vector<Index> publishes;
@@ -38,7 +44,7 @@ struct Model {
         std::vector<Outcome> outcomes;
         std::vector<Index> undone;  ///< messages of its undo
         std::vector<Index> timers;
-        bool cleanup = false;  ///< started by a failure or an undo: it runs in failed sagas
+        Ways ways{};  ///< back: it runs in failed sagas
     };
     /// To a service: that it hears of a failure, or of what it awaits; and then, each when its turn
     /// comes, to the works that it starts. A work that calls, or is tried again, holds up no other.
@@ -63,6 +69,8 @@ struct Model {
     std::vector<Start> later;            ///< those that may come at any time after it
     bool complete = true;                ///< false: more follows from it than can be told
 
+    /// A join of which one half leads on, and another one back: it never runs.
+    bool mixes(const Work& work) const;
     bool undone_by(const Work& work, Index failure) const {
         return work.step->undone_by(failures[failure]);
     }

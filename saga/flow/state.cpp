@@ -64,14 +64,21 @@ std::vector<State> Rules::begin() const {
     return all;
 }
 
-bool Rules::fails(const Model::Delivery& delivery) const {
-    const Kind kind = model_.messages[delivery.message].kind;
-    return kind == Kind::failed || kind == Kind::undone;
+/// Of what is published: whether a failure stands behind it.
+bool Rules::leads_back(const State& state, Index message) const {
+    const Model::Message& what = model_.messages[message];
+    const bool by_kind = what.kind == Kind::failed || what.kind == Kind::undone;
+    return by_kind || (what.work != kNone && Layout::cleaned_up(state, what.work));
+}
+
+bool Rules::fails(const State& state, const Model::Delivery& delivery) const {
+    return leads_back(state, delivery.message);
 }
 
 /// What is published while a saga is undone tells of the failure as the failure does.
 bool Rules::hears(const State& state, const Model::Delivery& delivery) const {
-    return delivery.work == kNone && fails(delivery) && cause_of(state, delivery.message) != kNone;
+    return delivery.work == kNone && fails(state, delivery) &&
+           cause_of(state, delivery.message) != kNone;
 }
 
 /// Whether it matters to the service which failure it hears of.
@@ -84,7 +91,8 @@ bool Rules::picky(Index service) const {
 /// The service hears of an event before it starts anything by it; one that pauses starts nothing.
 bool Rules::held_up(const State& state, const Model::Delivery& delivery) const {
     const Index service = delivery.service;
-    if (!fails(delivery) && layout_.pauses(state, service) && !layout_.failed(state, service))
+    if (!fails(state, delivery) && layout_.pauses(state, service) &&
+        !layout_.failed(state, service))
         return true;
     return delivery.work != kNone &&
            std::ranges::any_of(model_.to[delivery.message], [&](Index other) {
@@ -112,14 +120,28 @@ void Rules::publish(Move& move, Index message) const {
     move.happening.published.push_back(message);
 }
 
-/// What is done is undone, the last first; of a step that was never done nothing is left to do.
+/// A join that could run on the way back as well, and of which a half came on the other.
+void Rules::bar_joins(State& state, Index service) const {
+    for (Index at = 0; at < model_.works.size(); ++at) {
+        const Model::Work& work = model_.works[at];
+        if (work.service != service || !work.ways.back || Layout::phase(state, at) != Phase::none)
+            continue;
+        for (std::size_t half = 0; half < work.halves.size(); ++half)
+            if (Layout::arrived(state, at, half)) Layout::set(state, at, Phase::barred, kNone);
+    }
+}
+
+/// What is done is undone, the last first, but a last word; of a step that was never done nothing
+/// is left to do.
 void Rules::hear(Move& move, Index service, Index failure) const {
+    if (!layout_.failed(move.state, service)) bar_joins(move.state, service);
     layout_.hear(move.state, service, failure);
     for (std::size_t i = model_.works.size(); i-- > 0;) {
         const auto at = static_cast<Index>(i);
         const Model::Work& work = model_.works[at];
-        if (work.service != service || work.cleanup ||
-            Layout::phase(move.state, at) != Phase::done || !model_.undone_by(work, failure))
+        if (work.service != service || work.step->ends_saga ||
+            Layout::phase(move.state, at) != Phase::done || Layout::cleaned_up(move.state, at) ||
+            !model_.undone_by(work, failure))
             continue;
         Layout::set(move.state, at, Phase::undone, failure);
         move.happening.works.push_back({at, Happening::Deed::undone});
@@ -152,14 +174,18 @@ std::vector<Move> Rules::run(const Move& before, Index work, Index cause) const 
 std::vector<Move> Rules::trigger(const Move& before, const Model::Delivery& delivery) const {
     const Index work = delivery.work;
     const Model::Work& what = model_.works[work];
-    const bool barred = !what.cleanup && layout_.failed(before.state, what.service);
-    if (barred || Layout::phase(before.state, work) != Phase::none) return {before};
+    if (Layout::phase(before.state, work) != Phase::none) return {before};
+    const bool back = leads_back(before.state, delivery.message);
+    if (back && !what.ways.back) return {before};  // of a join that also waits for what leads on
     Move move = before;
+    if (!back && layout_.failed(before.state, what.service)) {
+        if (what.ways.back) Layout::set(move.state, work, Phase::barred, kNone);
+        return {move};
+    }
     Layout::arrive(move.state, work, delivery.half);
     for (std::size_t each = 0; each < what.halves.size(); ++each)
         if (!Layout::arrived(move.state, work, each)) return {move};
-    const Index cause = what.cleanup ? cause_of(move.state, delivery.message) : kNone;
-    return run(move, work, cause);
+    return run(move, work, back ? cause_of(move.state, delivery.message) : kNone);
 }
 
 std::vector<Move> Rules::deliver(const State& state, Index delivery) const {
@@ -191,7 +217,7 @@ bool Rules::matters(const State& state, Index delivery) const {
         return true;
     if (what.work == kNone) return !failed && is_awaited(delivery);
     return Layout::phase(state, what.work) == Phase::none &&
-           (!failed || model_.works[what.work].cleanup) &&
+           (!failed || model_.works[what.work].ways.back) &&
            !Layout::arrived(state, what.work, what.half);
 }
 
@@ -203,7 +229,9 @@ bool Rules::is_awaited(Index delivery) const {
 
 /// A half of a join that completes nothing: it may as well have come before anything else.
 bool Rules::only_arrives(const State& state, const Model::Delivery& delivery) const {
-    if (delivery.work == kNone || fails(delivery) || held_up(state, delivery)) return false;
+    if (delivery.work == kNone || fails(state, delivery) || held_up(state, delivery) ||
+        model_.works[delivery.work].ways.back)
+        return false;
     std::size_t missing = 0;
     for (std::size_t half = 0; half < model_.works[delivery.work].halves.size(); ++half)
         if (!Layout::arrived(state, delivery.work, half)) ++missing;
@@ -275,7 +303,7 @@ std::vector<bool> Rules::to_come(const State& state) const {
         for (Index w = 0; w < model_.works.size(); ++w) {
             const Model::Work& work = model_.works[w];
             const Phase phase = Layout::phase(state, w);
-            const bool barred = !work.cleanup && layout_.failed(state, work.service);
+            const bool barred = !work.ways.back && layout_.failed(state, work.service);
             if (phase == Phase::none && !can_run[w] && !barred) {
                 bool all = true;
                 for (std::size_t half = 0; half < work.halves.size(); ++half)
@@ -312,13 +340,13 @@ std::vector<Move> Rules::chosen(const State& state) const {
         for (Index at = 0; at < model_.deliveries.size(); ++at) {
             const Model::Delivery& delivery = model_.deliveries[at];
             if (delivery.service != service) continue;
-            const bool tells = fails(delivery);
+            const Model::Ways ways = model_.messages[delivery.message].ways;
             const bool waits = layout_.published(state, delivery.message) &&
                                !layout_.handled(state, at) && !held_up(state, delivery);
-            leads_on = leads_on || (waits && !tells);
+            leads_on = leads_on || (waits && !fails(state, delivery));
             if (!may[delivery.message] || owner(delivery.message) == service) continue;
-            failures = failures || tells;
-            alone = alone && tells && !picky(service);
+            failures = failures || ways.back;
+            alone = alone && ways.back && !ways.on && !picky(service);
         }
         if (!alone) continue;
         if (failures && leads_on && !layout_.failed(state, service)) {

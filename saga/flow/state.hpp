@@ -28,6 +28,9 @@ class Layout {
         const auto byte = static_cast<unsigned char>(state[work * kWork + 1]);
         return byte == 0 ? kNone : static_cast<Index>(byte - 1);
     }
+    static bool cleaned_up(const State& state, Index work) {
+        return phase(state, work) == Phase::done && cause(state, work) != kNone;
+    }
     static bool arrived(const State& state, Index work, std::size_t half) {
         return ((static_cast<unsigned char>(state[work * kWork + 2]) >> half) & 1U) != 0;
     }
@@ -94,12 +97,14 @@ class Rules {
     bool is_end(const State& state) const;
 
   private:
-    bool fails(const Model::Delivery& delivery) const;
+    bool leads_back(const State& state, Index message) const;
+    bool fails(const State& state, const Model::Delivery& delivery) const;
     bool hears(const State& state, const Model::Delivery& delivery) const;
     bool picky(Index service) const;
     Index cause_of(const State& state, Index message) const;
     void publish(Move& move, Index message) const;
     void hear(Move& move, Index service, Index failure) const;
+    void bar_joins(State& state, Index service) const;
     std::vector<Move> run(const Move& before, Index work, Index cause) const;
     std::vector<Move> trigger(const Move& before, const Model::Delivery& delivery) const;
     std::vector<Move> deliver(const State& state, Index delivery) const;
