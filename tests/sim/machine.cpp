@@ -20,8 +20,7 @@ core::IdKey key_of(Chance chance) {
     return core::IdKey(secret);
 }
 
-Contract contract_of(const Service& service, std::optional<std::chrono::milliseconds> deadline) {
-    Contract contract = service.contract();
+Contract with(Contract contract, std::optional<std::chrono::milliseconds> deadline) {
     if (deadline)
         for (detail::StepCode& step : contract.steps)
             for (detail::Expects& expects : step.expects) expects.after = *deadline;
@@ -81,10 +80,10 @@ struct Machine::Process {
     std::uint64_t rewinds = 0, reopened = 0;
 };
 
-Machine::Machine(std::string name, const Make& make, Schedule& schedule, Broker& broker, Bank& bank,
-                 const Chance& chance, Options options)
+Machine::Machine(std::string name, Contract contract, Schedule& schedule, Broker& broker,
+                 Bank& bank, const Chance& chance, Options options)
     : name_(std::move(name)),
-      contract_(contract_of(make(), options.deadline)),
+      contract_(with(std::move(contract), options.deadline)),
       schedule_(schedule),
       broker_(broker),
       bank_(bank),

@@ -35,8 +35,7 @@ class Machine {
         runtime::Pruner::Horizons horizons{};
         std::optional<std::chrono::milliseconds> deadline{};  ///< instead of those that it declares
     };
-    using Make = std::function<Service()>;
-    Machine(std::string name, const Make& make, Schedule& schedule, Broker& broker, Bank& bank,
+    Machine(std::string name, Contract contract, Schedule& schedule, Broker& broker, Bank& bank,
             const Chance& chance, Options options);
     ~Machine();
     Machine(const Machine&) = delete;

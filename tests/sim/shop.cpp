@@ -52,17 +52,17 @@ std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& 
                                                     const Chance& chance,
                                                     const Machine::Options& options, Keys keys) {
     std::vector<std::unique_ptr<Machine>> machines;
-    const auto add = [&](const std::string& name, const Machine::Make& make) {
-        machines.push_back(std::make_unique<Machine>(name, make, schedule, broker, bank,
-                                                     chance.branch(name), options));
+    const auto add = [&](const std::string& name, const Service& service) {
+        machines.push_back(std::make_unique<Machine>(name, service.contract(), schedule, broker,
+                                                     bank, chance.branch(name), options));
     };
-    add("order", order_service);
-    add("inventory", inventory_service);
-    add("payment", payment_service);
-    add("shipping", shipping_service);
+    add("order", order_service());
+    add("inventory", inventory_service());
+    add("payment", payment_service());
+    add("shipping", shipping_service());
     if (keys == Keys::hot) {
-        add("points", points_service);
-        add("moody", moody_service);
+        add("points", points_service());
+        add("moody", moody_service());
     }
     return machines;
 }
