@@ -125,7 +125,27 @@ class Python(Language):
         return self.folder / "venv/bin/python", [self.source / file], {"PYTHONPATH": paths}
 
 
-LANGUAGES = (Python(),)
+class Go(Language):
+    name, title, process = "go", "Go", "loyalty"
+
+    def go(self):
+        return need("go", "Go", "/usr/local/go/bin")
+
+    def tools(self):
+        version = subprocess.run([self.go(), "version"], capture_output=True, text=True).stdout
+        return self.go(), version, need("flatc", "flatbuffers-compiler")
+
+    def make(self):
+        for path in self.source.glob("*"):
+            shutil.copy(path, self.folder)
+        flatc(self.folder, "--go")
+        run(self.go(), "build", "-mod=readonly", "-o", "bin/loyalty", ".", cwd=self.folder)
+
+    def command(self):
+        return self.folder / "bin/loyalty", [], {}
+
+
+LANGUAGES = (Python(), Go())
 
 
 def chosen(arguments):
