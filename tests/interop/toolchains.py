@@ -145,7 +145,33 @@ class Go(Language):
         return self.folder / "bin/loyalty", [], {}
 
 
-LANGUAGES = (Python(), Go())
+class TypeScript(Language):
+    """Runs on the Node that is one of its packages: older ones have no node:sqlite."""
+
+    name, title, process = "typescript", "TypeScript", "node-MainThread"
+
+    def tools(self):
+        return need("node", "Node.js"), need("npm", "npm"), need("flatc", "flatbuffers-compiler")
+
+    def make(self):
+        sources = self.folder / "src"
+        sources.mkdir()
+        for path in self.source.glob("*"):
+            shutil.copy(path, sources if path.suffix == ".ts" else self.folder)
+        run(need("npm", "npm"), "ci", "--ignore-scripts", "--loglevel=error", cwd=self.folder)
+        flatc(sources, "--ts")
+        run(self.node(), "node_modules/typescript/bin/tsc", "-p", ".", cwd=self.folder)
+
+    def node(self):
+        for node in self.folder.glob("node_modules/node-linux-*/bin/node"):
+            return node
+        raise Missing("its packages have no Node.js for this kind of processor")
+
+    def command(self):
+        return self.node(), [self.folder / "out/loyalty.js"], {}
+
+
+LANGUAGES = (Python(), Go(), TypeScript())
 
 
 def chosen(arguments):
