@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	flatbuffers "github.com/google/flatbuffers/go"
 
@@ -27,8 +28,12 @@ func readTaken(event *Event) (read taken, err error) {
 	}()
 	table := payment.GetRootAsPaymentTaken(event.Payload, 0)
 	read = taken{string(table.OrderId()), string(table.CustomerId()), table.AmountCents()}
-	if read.order != event.Saga || read.customer == "" {
+	text := read.customer != "" && utf8.ValidString(read.customer) &&
+		!strings.Contains(read.customer, "\x00")
+	if read.order != event.Saga || !text {
 		err = errors.New("its payload is no sound PaymentTaken")
+	} else if event.Hops > maxHops {
+		err = errors.New("it is too many events away from its saga's first: a cycle?")
 	}
 	return read, err
 }

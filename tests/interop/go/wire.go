@@ -19,6 +19,7 @@ import (
 const (
 	maxMessage = 256 * 1024
 	maxCopy    = 64 * 1024
+	maxHops    = 64
 	lastTime   = 253_402_300_799_999_999 // microseconds: the end of the year 9999
 )
 

@@ -42,8 +42,10 @@ class Lost(Exception):
 def award(books, event):
     taken = PaymentTaken.PaymentTaken.GetRootAs(event.payload)
     order, customer, points = taken.OrderId(), taken.CustomerId(), taken.AmountCents() // 100
-    if not order or not customer or order.decode() != event.saga:
+    if not order or not customer or order.decode() != event.saga or b"\0" in customer:
         raise wire.Junk("its payload is no sound PaymentTaken")
+    if event.hops > wire.MAX_HOPS:
+        raise wire.Junk("it is too many events away from its saga's first: a cycle?")
     if books.failed(event.saga):
         books.award(event.saga, "", 0, "tombstone")
     elif books.award(event.saga, customer.decode(), points, "done"):

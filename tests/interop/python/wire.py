@@ -9,7 +9,7 @@ from saga.wire import DeadLetter, Envelope
 
 KINDS = ("done", "failed", "undone", "ended")
 DONE, FAILED, UNDONE, ENDED = range(4)
-MAX_MESSAGE, MAX_COPY = 256 * 1024, 64 * 1024
+MAX_MESSAGE, MAX_COPY, MAX_HOPS = 256 * 1024, 64 * 1024, 64
 LAST_TIME = 253_402_300_799_999_999  # microseconds: the end of the year 9999
 SAGA_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -20,8 +20,11 @@ function readTaken(event: wire.Event): Taken {
   } catch (failure) {
     throw new wire.Junk(`its payload is no sound PaymentTaken: ${failure}`);
   }
-  if (order !== event.saga || !customer)
+  const text = customer && !/[\0\ufffd]/.test(customer); // what is no UTF-8 is read as U+FFFD
+  if (order !== event.saga || !customer || !text)
     throw new wire.Junk("its payload is no sound PaymentTaken");
+  if (event.hops > wire.MAX_HOPS)
+    throw new wire.Junk("it is too many events away from its saga's first: a cycle?");
   return { customer, cents };
 }
 

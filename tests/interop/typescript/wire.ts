@@ -10,6 +10,7 @@ export { Kind };
 
 const MAX_MESSAGE = 256 * 1024;
 const MAX_COPY = 64 * 1024;
+export const MAX_HOPS = 64;
 const LAST_TIME = 253_402_300_799_999_999n; // microseconds: the end of the year 9999
 const KINDS = ["done", "failed", "undone", "ended"];
 const SAGA_ID = /^[A-Za-z0-9_-]{1,64}$/;
