@@ -78,6 +78,7 @@ void add_backup(CLI::App& app, Options& options);
 void add_bootstrap(CLI::App& app, Options& options);
 void add_chaos(CLI::App& app, Options& options);
 void add_check(CLI::App& app, Options& options);
+void add_conformance(CLI::App& app, Options& options);
 void add_completion(CLI::App& app, Options& options);
 void add_decode(CLI::App& app, Options& options);
 void add_dev(CLI::App& app, Options& options);

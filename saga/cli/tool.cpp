@@ -51,6 +51,7 @@ void add_commands(CLI::App& app, Options& options) {
     add_outbox(app, options);
     add_dlq(app, options);
     add_check(app, options);
+    add_conformance(app, options);
     add_graph(app, options);
     add_dev(app, options);
     add_chaos(app, options);

@@ -71,6 +71,14 @@ class Language:
         """(program, arguments, environment) of the participant."""
         raise NotImplementedError
 
+    def section(self, *which):
+        """The participant as one of the programs of `saga dev`."""
+        program, args, env = self.command(*which)
+        words = " ".join(map(str, [*args, "--contract", self.contract()]))
+        lines = [f"command = {program}", f"args = {words}",
+                 *(f"env = {name}={value}" for name, value in env.items())]
+        return "\n".join(["\n[loyalty]", *lines, ""])
+
     def ready(self):
         """Returns itself, once it can run. Missing says why it cannot."""
         tools = self.tools()
@@ -180,3 +188,17 @@ def chosen(arguments):
         return LANGUAGES
     word = arguments[arguments.index("--case") + 1]
     return tuple(each for each in LANGUAGES if word in each.name)
+
+
+def ready_ones(languages):
+    """{name: language} of those that can run here. A line says of each other why not; where CI is
+    true, that is a failure."""
+    found = {}
+    for each in languages:
+        try:
+            found[each.name] = each.ready()
+        except Missing as why:
+            print(f"skipped: the participant in {each.title}: {why}", flush=True)
+            if os.environ.get("CI") == "true":
+                sys.exit(f"CI has to run it: {why}")
+    return found
