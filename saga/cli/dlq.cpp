@@ -1,8 +1,5 @@
 // saga dlq: what services gave up on, and what is to become of it.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 
@@ -120,18 +117,10 @@ void show(const Options& options, const Given& given) {
                      given.id));
 }
 
-/// Asks on a terminal; elsewhere the reason that was given is consent enough.
-void confirm(const Options& options, const Given& given, const std::string& verb) {
-    if (options.force || verb == "retry" || ::isatty(STDIN_FILENO) == 0) return;
-    fmt::print(stderr, "{} {}? It will never be done. [y/N] ", verb, given.id);
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "yes") throw Stop(kError, "nothing was done");
-}
-
 void act(const Options& options, const Given& given, const std::string& verb) {
     const LetterId id = parse_letter_id(given.id);
-    confirm(options, given, verb);
+    if (verb != "retry")
+        confirm(options, fmt::format("{} {}? It will never be done.", verb, given.id));
     const auto client = options.connect();
     const ActionResult result =
         act(Participants(*client, options.timeout), id, verb, given.reason, options.timeout);

@@ -1,6 +1,9 @@
 #include "saga/cli/dlq_action.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <iostream>
 #include <thread>
 
 #include "saga/cli/words.hpp"
@@ -24,6 +27,25 @@ bool again(const Letter& before, const Letter& now) {
     return now.saga == before.saga && (work || junk);
 }
 
+bool open_again(const Letter& before, const Letter& now) {
+    return now.open_call() && now.saga == before.saga && now.step == before.step;
+}
+
+/// A call that is asked once more: what came of the first attempt.
+std::optional<ActionResult> asked_again(const Letter& before, const std::vector<Letter>& now) {
+    const auto open = std::find_if(now.begin(), now.end(),
+                                   [&](const Letter& each) { return open_again(before, each); });
+    if (open == now.end())
+        return ActionResult{kOk, fmt::format("{} was asked again and is answered", before.name()),
+                            before.saga};
+    if (open->attempts == 0) return std::nullopt;
+    return ActionResult{kError,
+                        fmt::format("{} was asked again, without an answer: {}; it is asked again "
+                                    "by itself",
+                                    before.name(), open->reason),
+                        before.saga};
+}
+
 ActionResult failed_again(const Letter& now, const std::string& saga) {
     if (now.aside())
         return {kError, fmt::format("it stands aside again as {}: {}", now.name(), now.reason),
@@ -39,6 +61,14 @@ ActionResult failed_again(const Letter& now, const std::string& saga) {
 }
 
 }  // namespace
+
+void confirm(const Options& options, const std::string& question) {
+    if (options.force || ::isatty(STDIN_FILENO) == 0) return;
+    fmt::print(stderr, "{} [y/N] ", question);
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "y" && answer != "yes") throw Stop(kError, "nothing was done");
+}
 
 LetterId parse_letter_id(const std::string& text) {
     const auto slash = text.find('/');
@@ -77,11 +107,11 @@ std::optional<ActionResult> outcome(const Letter& before, const std::string& ver
         if (stands->attempts == 0) return std::nullopt;  // the attempt is being made
         return failed_again(*stands, before.saga);
     }
+    if (before.what == "call") return asked_again(before, now);
     const auto anew = std::find_if(now.begin(), now.end(),
                                    [&](const Letter& each) { return again(before, each); });
     if (anew != now.end()) return failed_again(*anew, before.saga);
-    const char* done = before.what == "call" ? "is asked again" : "was tried again and is done";
-    return ActionResult{kOk, fmt::format("{} {}", before.name(), done), before.saga};
+    return ActionResult{kOk, before.name() + " was tried again and is done", before.saga};
 }
 
 ActionResult act(const Participants& participants, const LetterId& id, const std::string& verb,
@@ -98,13 +128,22 @@ ActionResult act(const Participants& participants, const LetterId& id, const std
     const auto accepted = participants.ask(id.service, verb, {{"id", id.id}, {"reason", reason}});
     if (!accepted) throw silent();
     const auto until = std::chrono::steady_clock::now() + patience;
+    bool asking = false;
     while (true) {
-        const auto now = participants.letters(id.service, true);
-        if (now)
+        const auto now = participants.letters(id.service, true, before.saga);
+        if (now) {
             if (const auto result = outcome(before, verb, *now)) return *result;
+            asking = std::ranges::any_of(
+                *now, [&](const Letter& each) { return open_again(before, each); });
+        }
         if (std::chrono::steady_clock::now() >= until) break;
         std::this_thread::sleep_for(kLook);
     }
+    if (asking)
+        return {kOk,
+                fmt::format("{} is asked again, and has no answer yet after {}", before.name(),
+                            brief(patience)),
+                before.saga};
     return {kUnreachable,
             fmt::format("{} accepted it, and has not done it within {}: it obeys once it reads its "
                         "own word back from the stream, see `saga doctor`",

@@ -13,14 +13,18 @@ struct LetterId {
 /// Throws Stop(kUsage).
 LetterId parse_letter_id(const std::string& text);
 
+/// Asks on a terminal, unless --force was said; elsewhere the reason that was given is consent
+/// enough. Throws Stop when the answer is no.
+void confirm(const Options& options, const std::string& question);
+
 struct ActionResult {
     Exit code = kOk;
     std::string text;  ///< one sentence
     std::string saga;  ///< to look at next; empty: of none
 };
 
-/// What became of an entry, from what waits there now; nothing while it is still to come. `verb` is
-/// retry, skip or drop. Pure.
+/// What became of an entry, from what waits there now (of its saga, if it has one: then its open
+/// calls are among that); nothing while it is still to come. `verb` is retry, skip or drop. Pure.
 std::optional<ActionResult> outcome(const Letter& before, const std::string& verb,
                                     const std::vector<Letter>& now);
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "saga/cli/output.hpp"
 #include "saga/core/subject.hpp"
 
 namespace saga::cli {
@@ -197,6 +198,10 @@ std::vector<std::string> advice(const Inquiry& inquiry) {
     std::vector<std::string> lines;
     for (const Letter& letter : inquiry.letters)
         if (letter.dead()) lines.push_back("saga dlq show " + letter.name());
+    if (std::ranges::any_of(inquiry.letters,
+                            [](const Letter& each) { return each.dead() && !each.aside(); }))
+        lines.push_back(
+            fmt::format("saga retry {} --reason '…'  once its cause is mended", inquiry.saga));
     for (const Awaited& each : inquiry.judgement.awaited)
         if (std::find(inquiry.silent.begin(), inquiry.silent.end(), each.service) !=
             inquiry.silent.end())
@@ -207,6 +212,14 @@ std::vector<std::string> advice(const Inquiry& inquiry) {
     for (std::string& each : lines)
         if (std::find(once.begin(), once.end(), each) == once.end()) once.push_back(each);
     return once;
+}
+
+void print_end(const Inquiry& inquiry, const Paint& paint, Time now) {
+    const Cell course = course_cell(inquiry.judgement);
+    out(fmt::format("{} {}\n", paint.bold(inquiry.saga),
+                    painted(paint, {summary(inquiry, now), course.style})));
+    for (const std::string& line : waits(inquiry, now)) out(fmt::format("  {}\n", line));
+    for (const std::string& line : advice(inquiry)) note("next: " + line);
 }
 
 ordered_json json_of(const Fact& fact, const ordered_json& payload, Time started) {

@@ -29,6 +29,9 @@ std::vector<std::string> waits(const Inquiry& inquiry, Time now);
 /// What to do next, each a command in a sentence; mostly nothing.
 std::vector<std::string> advice(const Inquiry& inquiry);
 
+/// All three: the line, what it waits for, and on stderr what to do next.
+void print_end(const Inquiry& inquiry, const Paint& paint, Time now);
+
 nlohmann::ordered_json json_of(const Fact& fact, const nlohmann::ordered_json& payload,
                                Time started);
 /// `events`: with all of them.

@@ -49,6 +49,7 @@ void add_commands(CLI::App& app, Options& options) {
     add_decode(app, options);
     add_services(app, options);
     add_outbox(app, options);
+    add_actions(app, options);
     add_dlq(app, options);
     add_check(app, options);
     add_conformance(app, options);

@@ -19,14 +19,6 @@ Time now() {
     return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-void print_end(const Inquiry& inquiry, const Paint& paint) {
-    const Cell course = course_cell(inquiry.judgement);
-    out(fmt::format("{} {}\n", paint.bold(inquiry.saga),
-                    painted(paint, {summary(inquiry, now()), course.style})));
-    for (const std::string& line : waits(inquiry, now())) out(fmt::format("  {}\n", line));
-    for (const std::string& line : advice(inquiry)) note("next: " + line);
-}
-
 bool moves(const Inquiry& inquiry) {
     const Course course = inquiry.judgement.course;
     return course != Course::completed && course != Course::undone;
@@ -94,7 +86,7 @@ void trace(const Options& options, const Given& given) {
     if (options.json)
         out(line(json_of(inquiry, now(), false)) + "\n");
     else
-        print_end(inquiry, paint);
+        print_end(inquiry, paint, now());
     finish(inquiry);
 }
 
@@ -103,7 +95,7 @@ void show(const Options& options, const Given& given) {
     if (options.json)
         out(line(json_of(inquiry, now(), false)) + "\n");
     else
-        print_end(inquiry, Paint());
+        print_end(inquiry, Paint(), now());
     finish(inquiry);
 }
 

@@ -46,8 +46,8 @@ void require_own(const std::string& service, std::span<const detail::Emits> emit
 }
 
 /// Verbs that every service answers.
-constexpr std::array<std::string_view, 9> kEngineVerbs{
-    "retry", "skip", "drop", "dead", "letter", "state", "owner", "outbox", "backup"};
+constexpr std::array<std::string_view, 10> kEngineVerbs{
+    "retry", "skip", "drop", "undo", "dead", "letter", "state", "owner", "outbox", "backup"};
 
 void require_verb(const Contract& contract, const std::string& verb) {
     require_name("a verb is [a-z][a-z0-9_]*: ", verb);
@@ -87,6 +87,15 @@ void require_plain_names(const Contract& contract) {
     for (const detail::CommandCode& command : contract.commands) note(command.accepts);
 }
 
+void require_one_undo(const Contract& contract) {
+    const auto asks = std::count_if(contract.commands.begin(), contract.commands.end(),
+                                    [](const auto& each) { return each.asks_undo; });
+    detail::require(asks <= 1, "one command of a service asks for an undo: ", contract.service);
+    for (const detail::CommandCode& command : contract.commands)
+        detail::require(!command.asks_undo || !command.ends_saga,
+                        "a command that ends its saga asks for no undo: ", command.verb);
+}
+
 void require_apart(const detail::StepCode& step) {
     std::set<std::uint32_t> deadlines;
     for (std::size_t nth = 0; nth < step.expects.size(); ++nth)
@@ -99,6 +108,7 @@ void require_apart(const detail::StepCode& step) {
 
 void detail::validate(const Contract& contract) {
     require_plain_names(contract);
+    require_one_undo(contract);
     for (const StepCode& step : contract.steps) {
         require_own(contract.service, step.undone);
         require_apart(step);

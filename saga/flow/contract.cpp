@@ -130,7 +130,8 @@ Command command(const Place& place) {
     return {.verb = place.text("verb"),
             .request = place.has("request") ? place.text("request") : "",
             .accepts = event(place.field("accepts")),
-            .ends_saga = place.flag("ends_saga")};
+            .ends_saga = place.flag("ends_saga"),
+            .asks_undo = place.flag("asks_undo")};
 }
 
 }  // namespace

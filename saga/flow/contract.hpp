@@ -45,6 +45,7 @@ struct Step {
 struct Command {
     std::string verb, request, accepts;
     bool ends_saga = false;
+    bool asks_undo = false;  ///< an operator's `undo` asks it
 };
 struct Contract {
     std::string service;

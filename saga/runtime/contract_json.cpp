@@ -81,7 +81,8 @@ std::string contract_json(const Contract& contract) {
         json["commands"].push_back({{"verb", command.verb},
                                     {"request", writer.name(command.request)},
                                     {"accepts", writer.name(command.accepts)},
-                                    {"ends_saga", command.ends_saga}});
+                                    {"ends_saga", command.ends_saga},
+                                    {"asks_undo", command.asks_undo}});
     for (const detail::Question& question : contract.questions)
         json["questions"].push_back(question.verb);
     for (const detail::Setting& setting : contract.settings)

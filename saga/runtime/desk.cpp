@@ -17,9 +17,21 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 3> kOperators{"retry", "skip", "drop"};
-constexpr std::array<std::string_view, 6> kReaders{"dead",  "letter", "state",
-                                                   "owner", "outbox", "backup"};
+/// What is asked by people: with which body, where there is more to say than its table.
+struct Verb {
+    std::string_view verb, body;
+};
+constexpr std::array<Verb, 3> kOperators{{{"retry", R"({"id":"17","reason":"why"})"},
+                                          {"skip", R"({"id":"17","reason":"why"})"},
+                                          {"drop", R"({"id":"17","reason":"why"})"}}};
+constexpr std::string_view kUndoBody = R"({"saga":"1001","reason":"why"})";
+constexpr std::array<Verb, 6> kReaders{{{"dead", R"({"all":true,"saga":"1001"})"},
+                                        {"letter", R"({"id":"17"})"},
+                                        {"state", ""},
+                                        {"owner", ""},
+                                        {"outbox", R"({"after":17})"},
+                                        {"backup", ""}}};
+constexpr std::string_view kCommand = "command", kOperator = "operator";
 constexpr std::array<std::string_view, 3> kDiscovery{"PING", "INFO", "STATS"};
 
 std::string_view text(Bytes body) {
@@ -50,23 +62,48 @@ std::set<std::string> emitted(const Contract& contract) {
     return names;
 }
 
+/// In a line: what it can be told, and what it does on its own.
+std::string described(const Contract& contract) {
+    const auto names = [](const auto& all, auto name) {
+        std::vector<std::string> words;
+        for (const auto& each : all) words.push_back(each.*name);
+        return fmt::format("{}", fmt::join(words, ", "));
+    };
+    std::vector<std::string> parts;
+    if (!contract.commands.empty())
+        parts.push_back("commands " + names(contract.commands, &detail::CommandCode::verb));
+    if (!contract.steps.empty())
+        parts.push_back("steps " + names(contract.steps, &detail::StepCode::name));
+    if (!contract.questions.empty())
+        parts.push_back("questions " + names(contract.questions, &detail::Question::verb));
+    return parts.empty() ? "reads events" : fmt::format("{}", fmt::join(parts, "; "));
+}
+
 }  // namespace
 
 Desk::Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups& backups,
-           Self self, std::function<std::string()> state)
+           Clock& clock, Self self, std::function<std::string()> state)
     : contract_(contract),
       store_(store),
       bus_(bus),
       backups_(backups),
+      clock_(clock),
       self_(std::move(self)),
       state_(std::move(state)) {
-    const auto add = [&](std::string_view verb) {
-        endpoints_.emplace(verb, Endpoint{.subject = core::request_subject(self_.name, verb)});
-    };
-    for (const auto& command : contract.commands) add(command.verb);
-    for (const auto& question : contract.questions) add(question.verb);
-    for (const std::string_view verb : kOperators) add(verb);
-    for (const std::string_view verb : kReaders) add(verb);
+    for (const auto& command : contract.commands)
+        add(command.verb, kCommand, command.request->full);
+    for (const auto& question : contract.questions) add(question.verb, "question", "text");
+    for (const Verb& each : kOperators) add(each.verb, kOperator, each.body);
+    if (std::ranges::any_of(contract.commands, [](const auto& each) { return each.asks_undo; }))
+        add(kUndo, kOperator, kUndoBody);
+    for (const Verb& each : kReaders) add(each.verb, "look", each.body);
+}
+
+void Desk::add(std::string_view verb, std::string_view what, std::string_view body) {
+    endpoints_.emplace(verb, Endpoint{.subject = core::request_subject(self_.name, verb),
+                                      .what = what,
+                                      .body = std::string(body),
+                                      .last_error = {}});
 }
 
 std::vector<std::string> Desk::subjects() const {
@@ -81,9 +118,9 @@ std::vector<std::string> Desk::subjects() const {
 }
 
 bool Desk::writes(std::string_view verb) const {
-    return std::find(kOperators.begin(), kOperators.end(), verb) != kOperators.end() ||
-           std::any_of(contract_.commands.begin(), contract_.commands.end(),
-                       [&](const auto& command) { return command.verb == verb; });
+    const auto found = endpoints_.find(verb);
+    return found != endpoints_.end() &&
+           (found->second.what == kCommand || found->second.what == kOperator);
 }
 
 void Desk::take(bus::Request request, Inbound& in, const std::string& closed) {
@@ -95,35 +132,41 @@ void Desk::take(bus::Request request, Inbound& in, const std::string& closed) {
     const auto endpoint = endpoints_.find(verb);
     if (endpoint == endpoints_.end() || endpoint->second.subject != request.subject) return;
     ++endpoint->second.requests;
-    if (!writes(verb)) return answer(verb, request.reply, read(verb, text(request.body)));
-    if (!closed.empty()) return answer(verb, request.reply, refused("unavailable", closed));
+    const Clock::Steady now = clock_.steady();
+    const auto say = [&](const std::string& json) { answer(verb, request.reply, json, now); };
+    if (!writes(verb)) return say(read(verb, text(request.body)));
+    if (!closed.empty()) return say(refused("unavailable", closed));
     if (in.requests.size() >= core::kMaxRequests)
-        return answer(verb, request.reply, refused("busy", "too many requests wait: ask again"));
+        return say(refused("busy", "too many requests wait: ask again"));
     if (request.body.size() > core::kMaxMessage)
-        return answer(
-            verb, request.reply,
+        return say(
             refused("malformed", fmt::format("a request has at most {} bytes", core::kMaxMessage)));
     in.requests.push_back({verb, std::move(request.body), ++last_token_});
-    asked_.emplace(last_token_, Asked{verb, std::move(request.reply)});
+    asked_.emplace(last_token_, Asked{verb, std::move(request.reply), now});
 }
 
 void Desk::reply(const Reply& reply) {
     const auto asked = asked_.find(reply.token);
     if (asked == asked_.end()) return;
-    answer(asked->second.verb, asked->second.reply, reply.json);
+    const Asked& it = asked->second;
+    answer(it.verb, it.reply, reply.json, it.at);
     asked_.erase(asked);
 }
 
-void Desk::answer(const std::string& verb, const std::string& reply, const std::string& json) {
+void Desk::answer(const std::string& verb, const std::string& reply, const std::string& json,
+                  Clock::Steady asked) {
     if (json.size() > core::kMaxAnswer) {
         return answer(verb, reply,
                       refused("too_large", fmt::format("the answer has {} bytes, and {} is the "
                                                        "most: ask for less of it",
-                                                       json.size(), core::kMaxAnswer)));
+                                                       json.size(), core::kMaxAnswer)),
+                      asked);
     }
     bus_.answer(reply, json);
-    if (!json.starts_with("{\"refused\"")) return;
     Endpoint& endpoint = endpoints_.at(verb);
+    ++endpoint.answers;
+    endpoint.taken += clock_.steady() - asked;
+    if (!json.starts_with(kRefused)) return;
     ++endpoint.errors;
     endpoint.last_error = json;
 }
@@ -167,11 +210,14 @@ std::string Desk::discovery(std::string_view word) const {
             each["num_requests"] = endpoint.requests;
             each["num_errors"] = endpoint.errors;
             each["last_error"] = endpoint.last_error;
-            each["processing_time"] = 0;
-            each["average_processing_time"] = 0;
+            const std::int64_t taken = endpoint.taken.count();
+            each["processing_time"] = taken;
+            each["average_processing_time"] =
+                taken / static_cast<std::int64_t>(std::max<std::uint64_t>(endpoint.answers, 1));
             if (verb == "state") each["data"] = data;
         } else {
-            each["metadata"] = nullptr;
+            each["metadata"] = {{"saga.asked_by", endpoint.what}};
+            if (!endpoint.body.empty()) each["metadata"]["saga.body"] = endpoint.body;
         }
         endpoints.push_back(std::move(each));
     }
@@ -181,7 +227,7 @@ std::string Desk::discovery(std::string_view word) const {
         json["started"] = core::rfc3339(self_.started);
     } else {
         json["type"] = "io.nats.micro.v1.info_response";
-        json["description"] = fmt::format("a service of a saga: {}", contract_.service);
+        json["description"] = described(contract_);
     }
     return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }

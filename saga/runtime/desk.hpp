@@ -9,6 +9,7 @@
 
 #include "saga/bus/bus.hpp"
 #include "saga/runtime/backups.hpp"
+#include "saga/runtime/clock.hpp"
 #include "saga/runtime/worker.hpp"
 
 namespace saga::runtime {
@@ -20,8 +21,8 @@ class Desk {
         Time started;
     };
     /// `state` is asked for JSON that says how the service is.
-    Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups& backups, Self self,
-         std::function<std::string()> state);
+    Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups& backups,
+         Clock& clock, Self self, std::function<std::string()> state);
 
     std::vector<std::string> subjects() const;
 
@@ -33,23 +34,30 @@ class Desk {
   private:
     struct Endpoint {
         std::string subject;
-        std::uint64_t requests = 0, errors = 0;
+        std::string_view what;  // for people: who is to ask it
+        std::string body;       // and with what
+        std::uint64_t requests = 0, answers = 0, errors = 0;
+        std::chrono::nanoseconds taken{0};  // by its answers
         std::string last_error;
     };
+    void add(std::string_view verb, std::string_view what, std::string_view body);
     bool writes(std::string_view verb) const;
     std::string read(std::string_view verb, std::string_view body);
     std::string discovery(std::string_view word) const;
-    void answer(const std::string& verb, const std::string& reply, const std::string& json);
+    void answer(const std::string& verb, const std::string& reply, const std::string& json,
+                Clock::Steady asked);
 
     const Contract& contract_;
     store::Store& store_;
     bus::Bus& bus_;
     Backups& backups_;
+    Clock& clock_;
     Self self_;
     std::function<std::string()> state_;
     std::map<std::string, Endpoint, std::less<>> endpoints_;  // by verb
     struct Asked {
         std::string verb, reply;
+        Clock::Steady at;
     };
     std::map<std::uint64_t, Asked> asked_;
     std::uint64_t last_token_ = 0;

@@ -65,7 +65,7 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
       link_(bus, store, worker_, relay_, reader_, ownership_, in_, contract,
             {.accept_history_loss = options_.accept_history_loss, .rebuild = options_.rebuild}),
       backups_(store.db(), timeline_, {contract.service, options_.key_path, options_.backups}),
-      desk_(contract, store, bus, backups_,
+      desk_(contract, store, bus, backups_, clock,
             {.name = options_.name,
              .instance = options_.instance,
              .version = options_.version,

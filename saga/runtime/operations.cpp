@@ -61,14 +61,14 @@ Named named(const ordered_json& json, const char* name) {
     return named(word(json, name));
 }
 
-/// A body: {"id": "17", "reason": "..."}, or the bare id.
+/// A body: {"id": "17", "reason": "..."}, or the bare id; in place of the id, a saga.
 struct Asked : Named {
-    std::string reason;
+    std::string saga, reason;
 };
 Asked asked(std::string_view body) {
     const auto json = ordered_json::parse(body, nullptr, false);
-    if (!json.is_object()) return {named(body), ""};
-    return {named(json, "id"), word(json, "reason")};
+    if (!json.is_object()) return {named(body), "", ""};
+    return {named(json, "id"), word(json, "saga"), word(json, "reason")};
 }
 
 EventId subject_of(const core::ParkedRow& row) {
@@ -91,7 +91,16 @@ detail::Emitted word_of(std::string_view action, std::string_view what, const Ev
     return {&type, {begin, begin + builder.GetSize()}};
 }
 
-ordered_json json_of(const store::Parked::Seen& seen) {
+/// Those of a call stand in its own row: what is parked of it never ran by itself.
+int attempts_of(store::Store& store, const store::Parked::Seen& seen) {
+    const core::ParkedRow& row = seen.row;
+    if (row.what != core::Waits::call) return row.attempts;
+    const auto call = store.calls.find(store.sagas.find(seen.saga).key, row.step, row.run,
+                                       static_cast<core::Part>(row.nth));
+    return call ? call->attempts : row.attempts;
+}
+
+ordered_json json_of(store::Store& store, const store::Parked::Seen& seen) {
     const core::ParkedRow& row = seen.row;
     ordered_json json{{"id", std::to_string(row.position)},
                       {"saga", seen.saga},
@@ -100,7 +109,7 @@ ordered_json json_of(const store::Parked::Seen& seen) {
                       {"event", seen.type},
                       {"event_id", row.event ? row.event.text() : ""},
                       {"state", kStates.at(static_cast<std::size_t>(row.state))},
-                      {"attempts", row.attempts},
+                      {"attempts", attempts_of(store, seen)},
                       {"blocks", row.blocks()},
                       {"reason", seen.reason}};
     if (seen.next_at) json["next_at"] = core::rfc3339(*seen.next_at);
@@ -177,11 +186,47 @@ bool concerns(const Operated& word, const core::ParkedRow& row) {
            word.event_id == subject_of(row);
 }
 
+UndoAsked read_undo(Bytes body) {
+    Asked what = asked(text(body));
+    return {std::move(what.saga), std::move(what.reason)};
+}
+
+detail::Emitted undo_word(std::string_view command, const EventId& asked, std::string_view reason) {
+    return word_of("undo", "saga", asked, command, 0, reason);
+}
+
+namespace {
+
+std::string operate_on_saga(store::Store& store, Executor& executor, const Request& request,
+                            const Asked& what, core::SagaState& state, Time now) {
+    state = store.load(what.saga);
+    ordered_json letters = ordered_json::array();
+    EventId last;
+    executor.begin(state, {}, now);
+    for (const core::ParkedRow& row : state.parked) {
+        if (row.state != core::Parking::dead || letters.size() == core::kMaxListed) continue;
+        last = executor.publish_operation(
+            state.row.id, word_of(request.verb, name_of(row.what), subject_of(row), row.step,
+                                  row.position, what.reason));
+        letters.push_back(std::to_string(row.position));
+    }
+    if (letters.empty()) return refused("unknown", "nothing of that saga is dead here");
+    return dump({{"accepted",
+                  {{"saga", state.row.id},
+                   {"event", "OperatorActed"},
+                   {"id", last.text()},
+                   {"letters", std::move(letters)}}}});
+}
+
+}  // namespace
+
 std::string operate(store::Store& store, Executor& executor, const Request& request,
                     core::SagaState& state, Time now) {
     const Asked what = asked(text(request.body));
+    if (what.position == 0 && core::is_saga_id(what.saga) && operation_of(request.verb))
+        return operate_on_saga(store, executor, request, what, state, now);
     constexpr auto kUnknown =
-        "name a dead letter by its id, as `dlq ls` shows it: {\"id\": \"17\"}";
+        "name a dead letter by its id, as `dlq ls` shows it: {\"id\": \"17\"}, or a saga";
     if (!operation_of(request.verb) || what.position <= 0) return refused("invalid", kUnknown);
     detail::Emitted word;
     if (what.aside) {
@@ -215,7 +260,7 @@ std::string list_dead(store::Store& store, std::string_view body) {
     if (known && !after.aside)
         for (const auto& seen : store.parked.list(
                  {.dead_only = !all, .saga = saga, .after = after.position}, core::kMaxListed))
-            list.push_back(json_of(seen));
+            list.push_back(json_of(store, seen));
     for (const auto& row : store.aside.list(after.aside ? after.position : 0, saga_id,
                                             core::kMaxListed - list.size()))
         list.push_back(json_of(row));
@@ -255,7 +300,7 @@ std::string show_dead(store::Store& store, std::string_view body) {
         if (const auto row = store.aside.find(what.position))
             return shown(json_of(*row), row->message);
     } else if (const auto seen = store.parked.seen(what.position)) {
-        return shown(json_of(*seen), store.parked.event(what.position).envelope);
+        return shown(json_of(store, *seen), store.parked.event(what.position).envelope);
     }
     return refused("unknown", "there is no dead letter of that id");
 }

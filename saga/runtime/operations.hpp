@@ -12,6 +12,8 @@ namespace saga::runtime {
 struct Request;
 
 inline constexpr std::string_view kOperatorActed = "saga.wire.OperatorActed";
+inline constexpr std::string_view kUndo = "undo";  ///< The operators' verb that is not everybody's.
+inline constexpr std::string_view kRefused = "{\"refused\"";  ///< How refused() begins.
 
 /// What an operator's event says.
 struct Operated {
@@ -27,10 +29,19 @@ std::string_view name_of(core::Waits what);
 /// {"refused": {"code": ..., "why": ...}}
 std::string refused(std::string_view code, std::string_view why);
 
-/// The verbs `retry`, `skip` and `drop`, with a body {"id": 17 | "aside-17", "reason": "..."}: an
-/// event goes to the outbox, and counts when it is read back. The answer is JSON.
+/// The verbs `retry`, `skip` and `drop`, with a body {"id": 17 | "aside-17", "reason": "..."}, or
+/// {"saga": ID, "reason": "..."} for all that is dead of that saga: an event for each goes to the
+/// outbox, and counts when it is read back. The answer is JSON.
 std::string operate(store::Store& store, Executor& executor, const Request& request,
                     core::SagaState& state, Time now);
+
+/// The verb `undo`, with a body {"saga": ID, "reason": "..."}.
+struct UndoAsked {
+    std::string saga, reason;
+};
+UndoAsked read_undo(Bytes body);
+/// What stands in the stream beside the event by which the service's `command` asks for it.
+detail::Emitted undo_word(std::string_view command, const EventId& asked, std::string_view reason);
 
 /// The verb `dead`: a JSON array of what is parked dead and of what stands aside, kMaxListed rows
 /// at most. Body: {"all": true} for what merely waits, too; {"after": ID} for what follows that

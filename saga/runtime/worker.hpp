@@ -192,6 +192,7 @@ class Worker {
                       const std::set<std::int64_t>& unlike);
     void obey(const core::Message& message);
     Reply command(const detail::CommandCode& command, const Request& request);
+    Reply undo(const detail::CommandCode& command, const Request& request);
     void mine(const core::Message& message);
     core::Saga rules(core::SagaState& state);
     core::Saga begin(core::SagaState& state, Origin origin, bool apart = false);

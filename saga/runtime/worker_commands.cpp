@@ -28,9 +28,27 @@ void Worker::apply(const Request* request) {
         ++counts_.commands;
         return;
     }
+    const auto undoing =
+        std::find_if(contract_.commands.begin(), contract_.commands.end(),
+                     [](const detail::CommandCode& each) { return each.asks_undo; });
+    if (request->verb == kUndo && undoing != contract_.commands.end())
+        return replies_.push_back(undo(*undoing, *request));
     core::SagaState state;
     std::string json = operate(store_, executor_, *request, state, now_);
     replies_.push_back({request->token, std::move(json)});
+}
+
+/// An operator asks as a client would, and the stream says that it was one, and why.
+Reply Worker::undo(const detail::CommandCode& command, const Request& request) {
+    const UndoAsked asked = read_undo(request.body);
+    Reply reply = this->command(command, {command.verb, command.bare(asked.saga), request.token});
+    if (reply.json.starts_with(kRefused)) return reply;
+    core::SagaState state = store_.load(asked.saga);
+    const auto known = store_.commands.find(state.row.key, command.verb);
+    SAGA_ASSERT(known.has_value());
+    begin(state, {.cause = known->event_id, .time = now_});
+    executor_.publish_operation(asked.saga, undo_word(command.verb, known->event_id, asked.reason));
+    return reply;
 }
 
 Reply Worker::command(const detail::CommandCode& command, const Request& request) {

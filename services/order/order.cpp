@@ -87,7 +87,7 @@ void explain(saga::Tx& tx, const CancelRefused& refused) {
 saga::Service order_service() {
     saga::Service service{"order", kTables};
     service.command("place", &PlaceOrder::order_id, place);
-    service.command("cancel", &CancelOrder::order_id, cancel);
+    service.command("cancel", &CancelOrder::order_id, cancel).asks_undo();
     service.step("open", open).keeps();
     service.step("confirm", confirm).ends_saga();
     service.step("reject", reject).ends_saga();

@@ -42,7 +42,7 @@ saga::Outcome<CancelRefused, OrderCancelled> stop(saga::Tx& tx, const CancelRequ
     if (tx.find<std::int64_t>(kShipped, cancel.order_id)) {
         return CancelRefused{.order_id = cancel.order_id, .reason = "it has shipped"};
     }
-    return OrderCancelled{.order_id = cancel.order_id, .reason = "the customer cancelled"};
+    return OrderCancelled{.order_id = cancel.order_id, .reason = "somebody cancelled it"};
 }
 
 saga::Outcome<void, OrderCancelled> give_up(saga::Tx& tx, const ShippingOverdue& overdue) {

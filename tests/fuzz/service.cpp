@@ -39,8 +39,8 @@ class World {
         : service_(std::move(given)),
           store_({.path = ":memory:", .vfs = {}}, service_.contract().tables),
           worker_(service_.contract(), store_, key_, chance_, outgoing_, {}),
-          desk_(service_.contract(), store_, bus_, backups_, {"order", "one", "1", "here", kBegin},
-                [] { return "{}"; }) {}
+          desk_(service_.contract(), store_, bus_, backups_, clock_,
+                {"order", "one", "1", "here", kBegin}, [] { return "{}"; }) {}
 
     void deliver(std::string subject, std::vector<std::byte> body) {
         const bool sound = std::holds_alternative<core::Envelope>(core::decode(body));

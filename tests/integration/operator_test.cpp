@@ -107,6 +107,17 @@ TEST_CASE("operator: a retried event runs, and what waited behind it comes after
     });
 }
 
+TEST_CASE("operator: a saga is named in place of what is dead of it") {
+    with_dead_ticket([](Landscape& l, const std::string& id) {
+        CHECK(say(l, "retry", {{"saga", "none"}, {"reason", "x"}})["refused"]["code"] == "unknown");
+        const json done = say(l, "retry", {{"saga", "t"}, {"reason", "the checks work again"}});
+        CHECK(done["accepted"]["letters"] == json::array({id}));
+        REQUIRE(l.drive_all([&] { return ended(*l.asking) == 1 && settled(l); }));
+        CHECK(audit(l) == std::vector<std::string>{"retry: the checks work again"});
+        CHECK(say(l, "retry", {{"saga", "t"}, {"reason", "x"}})["refused"]["code"] == "unknown");
+    });
+}
+
 TEST_CASE("operator: a skipped event never runs, what waited behind it does") {
     with_dead_ticket([](Landscape& l, const std::string& id) {
         const json body{{"id", id}, {"reason", "nobody needs it"}};

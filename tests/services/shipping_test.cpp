@@ -20,7 +20,7 @@ const PaymentTaken kTaken{
     .order_id = "o1", .customer_id = "ann", .amount_cents = 900, .charge_id = "C-7"};
 const OrderShipped kShipped{.order_id = "o1", .parcel = "P-o1"};
 const CancelRequested kCancel{.order_id = "o1"};
-const OrderCancelled kCancelled{.order_id = "o1", .reason = "the customer cancelled"};
+const OrderCancelled kCancelled{.order_id = "o1", .reason = "somebody cancelled it"};
 const CancelRefused kTooLate{.order_id = "o1", .reason = "it has shipped"};
 constexpr auto kParcels = "SELECT count(*) FROM parcel";
 

@@ -92,6 +92,10 @@ class Command {
     /// Its event is the first and the last of its saga: a fact that starts nothing.
     Command& ends_saga() { return code_.ends_saga = true, *this; }
 
+    /// It asks whoever may fail the saga to do so, and its request needs no more than its key: an
+    /// operator's `saga undo` asks the same, of sagas that this service began. One a service.
+    Command& asks_undo() { return code_.asks_undo = true, *this; }
+
   private:
     detail::CommandCode& code_;
 };

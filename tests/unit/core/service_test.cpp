@@ -179,6 +179,19 @@ TEST_CASE("service: a step that ends its saga says so by an event") {
     CHECK(in_kitchen([](Service& it) { it.step("cook", cook).ends_saga(); }) == "");
 }
 
+TEST_CASE("service: one command asks for an undo, and it is none that ends its saga") {
+    CHECK(in_kitchen([](Service& it) {
+              it.command("cook", &CookDish::dish_id, accept).asks_undo();
+          }) == "");
+    CHECK(in_kitchen([](Service& it) {
+              it.command("cook", &CookDish::dish_id, accept).asks_undo();
+              it.command("fry", &CookDish::dish_id, accept).asks_undo();
+          }) == "one command of a service asks for an undo: kitchen");
+    CHECK(in_kitchen([](Service& it) {
+              it.command("cook", &CookDish::dish_id, accept).asks_undo().ends_saga();
+          }) == "a command that ends its saga asks for no undo: cook");
+}
+
 TEST_CASE("service: events of two owners have two names") {
     const detail::EventType ours{"unit.kitchen.Burnt", "kitchen", "Burnt", nullptr, {}};
     const detail::EventType theirs{"unit.bakery.Burnt", "bakery", "Burnt", nullptr, {}};

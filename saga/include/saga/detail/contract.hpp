@@ -47,9 +47,10 @@ struct ReactionCode {
 struct CommandCode {
     std::string verb;
     Type request = nullptr, accepts = nullptr;
-    bool ends_saga = false;
-    std::function<std::string(Bytes)> key;                   // of a verified request
-    std::function<std::vector<std::byte>(Bytes)> canonical;  // alike for the same values
+    bool ends_saga = false, asks_undo = false;
+    std::function<std::vector<std::byte>(const std::string&)> bare;  // of a key, and nothing else
+    std::function<std::string(Bytes)> key;                           // of a verified request
+    std::function<std::vector<std::byte>(Bytes)> canonical;          // alike for the same values
     std::function<std::variant<Emitted, Refused>(const View&, Bytes)> run;
 };
 struct Question {
@@ -154,6 +155,11 @@ CommandCode make_command(std::string verb, std::string Request::*key, Handler ha
     command.verb = std::move(verb);
     command.request = &type_of<Request>();
     command.accepts = &type_of<Accepted>();
+    command.bare = [key](const std::string& saga) {
+        Request request;
+        request.*key = saga;
+        return pack(request);
+    };
     command.key = [key](Bytes body) { return unpack<Request>(body).*key; };
     command.canonical = [](Bytes body) { return pack(unpack<Request>(body)); };
     command.run = [handler](const View& view, Bytes body) {
