@@ -99,7 +99,7 @@ void act_on_dead(const Options& options, const Given& given, const std::string& 
 
 /// Who is asked: the service that began the saga. Throws Stop when it has no command for it.
 std::string asked_service(const Inquiry& inquiry) {
-    const std::string service(inquiry.facts.front().service);
+    std::string service(inquiry.facts.front().service);
     const auto& known = inquiry.landscape.services();
     const auto found = known.find(service);
     if (found == known.end())
