@@ -53,10 +53,10 @@ const Problem kNobody{Trouble::no_responders, 0, "nobody answers there: is JetSt
 
 }  // namespace
 
-NatsBus::NatsBus(Address address, const std::string& service, const std::string& nonce)
-    : loop_(std::move(address), service),
-      prefix_(fmt::format("_SAGA.{}.{}", service, nonce)),
-      own_prefix_(fmt::format("_SAGA.{}.", service)) {}
+NatsBus::NatsBus(const Address& address, const std::string& name, const std::string& nonce)
+    : loop_(address, name),
+      own_prefix_((address.inbox_prefix.empty() ? "_SAGA." + name : address.inbox_prefix) + "."),
+      prefix_(own_prefix_ + nonce) {}
 
 NatsBus::~NatsBus() = default;
 

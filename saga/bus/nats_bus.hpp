@@ -13,9 +13,10 @@ namespace saga::bus {
 
 class NatsBus final : public Bus {
   public:
-    /// `service` names the connection and the inboxes; `nonce` (128 random bits as text) makes them
-    /// unguessable, since a server sends a PubAck to whatever reply subject a publisher names.
-    NatsBus(Address address, const std::string& service, const std::string& nonce);
+    /// `name`, of a service, names the connection, and the inboxes where the address does not;
+    /// `nonce` (128 random bits as text) makes them unguessable, since a server sends a PubAck to
+    /// whatever reply subject a publisher names.
+    NatsBus(const Address& address, const std::string& name, const std::string& nonce);
     ~NatsBus() override;
     NatsBus(const NatsBus&) = delete;
     NatsBus& operator=(const NatsBus&) = delete;
@@ -82,7 +83,7 @@ class NatsBus final : public Bus {
               const core::Headers& headers);
 
     NatsLoop loop_;
-    std::string prefix_, own_prefix_;
+    std::string own_prefix_, prefix_;
     Steady now_{}, heard_{};
     bool up_ = false;
     std::uint64_t last_token_ = 0, generation_ = 0;

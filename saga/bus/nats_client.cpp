@@ -37,8 +37,33 @@ Bytes bytes_of(std::string_view text) {
     return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-[[noreturn]] void no_answer(natsStatus status, const std::string& subject,
-                            std::chrono::milliseconds timeout) {
+/// nats.c (3.4.1) gives a connection's own prefix to the inbox of its requests alone.
+std::string new_inbox(const std::string& prefix) {
+    constexpr std::string_view kPrefix = "_INBOX";
+    natsInbox* made = nullptr;
+    check(natsInbox_Create(&made), "cannot make an inbox");
+    const std::unique_ptr<natsInbox, decltype(&natsInbox_Destroy)> owned(made, &natsInbox_Destroy);
+    return prefix.empty() ? made : prefix + std::string(made).substr(kPrefix.size());
+}
+
+/// What the broker said of the newest thing that it did not permit, where that is about this
+/// question: it came as a timeout.
+std::string forbidden(natsConnection* connection, const std::string& subject) {
+    const char* text = nullptr;
+    if (natsConnection_GetLastError(connection, &text) != NATS_NOT_PERMITTED || text == nullptr)
+        return {};
+    const std::string_view said = text;
+    const bool ours = said.find('"' + subject + '"') != std::string_view::npos;
+    return ours || said.find("Subscription") != std::string_view::npos ? text : "";
+}
+
+[[noreturn]] void no_answer(natsConnection* connection, natsStatus status,
+                            const std::string& subject, std::chrono::milliseconds timeout) {
+    if (const std::string said = forbidden(connection, subject); !said.empty())
+        throw NoAnswer(Trouble::refused,
+                       fmt::format("the broker does not permit that ({}): give the user of this "
+                                   "program the rights that `saga permissions` lists",
+                                   said));
     switch (status) {
         case NATS_NO_RESPONDERS:
             throw NoAnswer(Trouble::no_responders, "nobody answers on " + subject);
@@ -153,7 +178,8 @@ class NatsClient::Counter {
     std::thread thread_;
 };
 
-NatsClient::NatsClient(const Address& address, const std::string& name) {
+NatsClient::NatsClient(const Address& address, const std::string& name)
+    : inbox_prefix_(address.inbox_prefix) {
     const Nats<natsOptions> options = options_for(address, name);
     natsOptions_SetAllowReconnect(options.get(), true);
     natsOptions_SetMaxReconnect(options.get(), -1);
@@ -192,7 +218,7 @@ std::vector<std::byte> NatsClient::request(const std::string& subject, Bytes bod
     const natsStatus status =
         natsConnection_RequestMsg(&answer, connection_.get(), question.get(), timeout.count());
     const Nats<natsMsg> owned(answer);
-    if (status != NATS_OK) no_answer(status, subject, timeout);
+    if (status != NATS_OK) no_answer(connection_.get(), status, subject, timeout);
     return bytes_of(answer);
 }
 
@@ -204,14 +230,13 @@ std::string NatsClient::request_text(const std::string& subject, std::string_vie
 
 std::vector<std::string> NatsClient::request_many(const std::string& subject, std::string_view body,
                                                   std::chrono::milliseconds wait) {
-    natsInbox* inbox = nullptr;
-    check(natsInbox_Create(&inbox), "cannot make an inbox");
-    const std::unique_ptr<natsInbox, decltype(&natsInbox_Destroy)> owned(inbox, &natsInbox_Destroy);
+    const std::string inbox = new_inbox(inbox_prefix_);
     natsSubscription* made = nullptr;
-    check(natsConnection_SubscribeSync(&made, connection_.get(), inbox), "cannot subscribe");
+    check(natsConnection_SubscribeSync(&made, connection_.get(), inbox.c_str()),
+          "cannot subscribe");
     const Nats<natsSubscription> answers(made);
-    check(natsConnection_PublishRequest(connection_.get(), subject.c_str(), inbox, body.data(),
-                                        static_cast<int>(body.size())),
+    check(natsConnection_PublishRequest(connection_.get(), subject.c_str(), inbox.c_str(),
+                                        body.data(), static_cast<int>(body.size())),
           "cannot ask on " + subject);
     std::vector<std::string> found;
     const auto until = std::chrono::steady_clock::now() + wait;

@@ -55,6 +55,7 @@ class NatsClient {
 
   private:
     class Counter;
+    std::string inbox_prefix_;
     Nats<natsConnection> connection_;
     std::unique_ptr<Counter> counter_;
 };

@@ -3,24 +3,15 @@
 
 #include <nats/nats.h>
 
-#include <chrono>
 #include <memory>
+#include <saga/address.hpp>
 #include <saga/error.hpp>
 #include <string>
 #include <string_view>
 
 namespace saga::bus {
 
-/// As natscli has them. Empty: not used.
-struct Address {
-    std::string url = "nats://127.0.0.1:4222";  ///< several with commas
-    std::string user, password, token;
-    std::string creds;  ///< a file of a JWT and its seed
-    std::string nkey;   ///< a file of an NKey's seed
-    std::string ca, cert, key;
-    std::string inbox_prefix;                  ///< of clients; services have their own
-    std::chrono::milliseconds timeout{2'000};  ///< of one attempt to connect
-};
+using saga::Address;
 
 /// Throws saga::Error: `doing` and nats.c's own words.
 void check(natsStatus status, std::string_view doing);

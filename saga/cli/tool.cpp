@@ -13,17 +13,8 @@ namespace {
 constexpr int kBrokenPipe = 141;  // as a shell says it of a program that SIGPIPE ended
 
 void add_flags(CLI::App& app, Options& options) {
-    bus::Address& address = options.address;
-    address.url.clear();  // so that a context can fill it
-    app.add_option("-s,--server", address.url, "nats-server, several with commas")
-        ->envname("NATS_URL");
-    app.add_option("--user", address.user, "user, or token")->envname("NATS_USER");
-    app.add_option("--password", address.password, "password")->envname("NATS_PASSWORD");
-    app.add_option("--creds", address.creds, "file of credentials")->envname("NATS_CREDS");
-    app.add_option("--nkey", address.nkey, "file of an NKey's seed")->envname("NATS_NKEY");
-    app.add_option("--tlsca", address.ca, "certificates to trust")->envname("NATS_CA");
-    app.add_option("--tlscert", address.cert, "own certificate")->envname("NATS_CERT");
-    app.add_option("--tlskey", address.key, "and its key")->envname("NATS_KEY");
+    options.address.url.clear();  // so that a context can fill it
+    add_client_flags(app, options.address);
     app.add_option("--context", options.context, "natscli's context")->envname("NATS_CONTEXT");
     add_duration(app, "--timeout", options.timeout, "of one request, such as 5s or 500ms")
         ->envname("NATS_TIMEOUT");

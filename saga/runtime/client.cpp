@@ -16,22 +16,16 @@ namespace {
 constexpr std::chrono::seconds kTimeout{5};
 constexpr std::chrono::hours kForever{24 * 365};
 
-bus::Address address_of(std::string url) {
-    bus::Address address;
-    address.url = std::move(url);
-    return address;
-}
-
 }  // namespace
 
 struct Client::Connection {
-    explicit Connection(std::string url)
-        : address(address_of(std::move(url))), client(address, "saga client") {}
-    bus::Address address;
+    explicit Connection(Address reached)
+        : address(std::move(reached)), client(address, "saga client") {}
+    Address address;
     bus::NatsClient client;
 };
 
-Client::Client(std::string url) : connection_(std::make_unique<Connection>(std::move(url))) {}
+Client::Client(Address address) : connection_(std::make_unique<Connection>(std::move(address))) {}
 Client::~Client() = default;
 
 std::optional<Refused> Client::send_command(std::string_view service, std::string_view verb,

@@ -53,16 +53,7 @@ void add_flags(CLI::App& app, Given& given, const Contract& contract) {
         ->envname("SAGA_DATA");
     app.add_option("--backups", given.backups, "folder of backups; otherwise backups in --data")
         ->envname("SAGA_BACKUPS");
-    bus::Address& address = given.address;
-    app.add_option("-s,--server", address.url, "nats-server, several with commas")
-        ->envname("NATS_URL");
-    app.add_option("--user", address.user, "name of a user")->envname("NATS_USER");
-    app.add_option("--password", address.password, "and its password")->envname("NATS_PASSWORD");
-    app.add_option("--creds", address.creds, "file of credentials")->envname("NATS_CREDS");
-    app.add_option("--nkey", address.nkey, "file of an NKey's seed")->envname("NATS_NKEY");
-    app.add_option("--tlsca", address.ca, "certificates to trust")->envname("NATS_CA");
-    app.add_option("--tlscert", address.cert, "own certificate")->envname("NATS_CERT");
-    app.add_option("--tlskey", address.key, "and its key")->envname("NATS_KEY");
+    add_address_flags(app, given.address);
     app.add_option("--log-level", given.log_level, "debug, info, warning, error")
         ->envname("SAGA_LOG_LEVEL");
     app.add_option("--batch", given.batch, "items of one transaction")

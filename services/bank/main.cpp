@@ -15,7 +15,7 @@ using namespace shop;
 namespace {
 
 struct Given {
-    std::string server = "nats://127.0.0.1:4222";
+    saga::Address address;
     std::string data = "data";
     std::uint64_t seed = 1;
     BankRates rates{.latency_ms = 0, .decline = 0, .failure = 0, .silence = 0};
@@ -23,8 +23,7 @@ struct Given {
 
 void add_flags(CLI::App& app, Given& given) {
     const CLI::Range part(0.0, 1.0);
-    app.add_option("-s,--server", given.server, "nats-server, several with commas")
-        ->envname("NATS_URL");
+    saga::add_client_flags(app, given.address);
     app.add_option("--data", given.data, "folder of bank.db")->envname("SAGA_DATA");
     app.add_option("--latency-ms", given.rates.latency_ms, "before each answer")
         ->check(CLI::Range(0, static_cast<int>(kLongestLatency.count())))
@@ -101,10 +100,10 @@ int serve(const Given& given) {
     Counter counter(ledger, given.seed);
     counter.set(given.rates);
     Guard guard;
-    saga::Client desk(given.server);  // a thread of its own: it answers while others wait
+    saga::Client desk(given.address);  // a thread of its own: it answers while others wait
     refuse_second(desk);
     {
-        saga::Client client(given.server);
+        saga::Client client(given.address);
         using saga::Client;
         client.serve_batches("bank.charge", [&](Counter::Asked<Charge> asked) {
             return guard([&] { return counter.charge(asked); });

@@ -23,7 +23,7 @@ constexpr std::size_t kBar = 30;  // characters
 }  // namespace
 
 std::unique_ptr<saga::Client> Options::connect() const {
-    return answer_of(*this, [&] { return std::make_unique<saga::Client>(server); });
+    return answer_of(*this, [&] { return std::make_unique<saga::Client>(address); });
 }
 
 void until_answered(std::chrono::seconds patience, const std::function<void()>& ask,

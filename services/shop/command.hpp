@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <saga/address.hpp>
 #include <saga/client.hpp>
 #include <string>
 
@@ -31,7 +32,7 @@ class Stop : public saga::Error {
 
 /// Flags of the whole program.
 struct Options {
-    std::string server = "nats://127.0.0.1:4222";
+    saga::Address address;
     std::chrono::seconds patience{60};
     bool json = false;
 

@@ -31,8 +31,7 @@ int usage(const CLI::App& app, const CLI::ParseError& error, int argc) {
 int run(int argc, char** argv) {
     Options options;
     CLI::App app{"Places orders with the shop's services, and audits what became of them.", "shop"};
-    app.add_option("-s,--server", options.server, "nats-server, several with commas")
-        ->envname("NATS_URL");
+    saga::add_client_flags(app, options.address);
     int patience = static_cast<int>(options.patience.count());
     app.add_option("--patience", patience, "seconds to ask again where nobody answers")
         ->check(CLI::Range(1, 24 * 3600));

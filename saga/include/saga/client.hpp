@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <saga/address.hpp>
 #include <saga/detail/event_type.hpp>
 #include <saga/detail/signature.hpp>
 #include <saga/error.hpp>
@@ -30,9 +31,8 @@ struct Ended {
 /// request was heard, so ask again under the same key.
 class Client {
   public:
-    /// `url` as natscli takes it: "nats://127.0.0.1:4222", several with commas. Throws Error when
-    /// no server answers.
-    explicit Client(std::string url);
+    /// Throws Error when no server answers, or none lets it in.
+    explicit Client(Address address);
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
