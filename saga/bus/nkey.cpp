@@ -53,31 +53,47 @@ std::uint16_t crc16(const std::uint8_t* data, std::size_t size) {
     return static_cast<std::uint16_t>(crc);
 }
 
+constexpr std::uint8_t kUser = 20 << 3;  // the prefix that makes a key begin with "U"
+constexpr std::size_t kKeySize = 1 + crypto_sign_PUBLICKEYBYTES + 2;
+constexpr std::size_t kSeedSize = 2 + crypto_sign_SEEDBYTES + 2;
+
+bool is_sound(const std::vector<std::uint8_t>& raw, std::size_t size) {
+    if (raw.size() != size) return false;
+    const std::uint16_t sum = crc16(raw.data(), size - 2);
+    return raw[size - 2] == (sum & 0xFF) && raw[size - 1] == sum >> 8;
+}
+
+std::string public_of(const std::vector<std::uint8_t>& seed) {
+    const auto kind = static_cast<std::uint8_t>((seed[0] & 7) << 5 | seed[1] >> 3);
+    std::array<std::uint8_t, crypto_sign_PUBLICKEYBYTES> key{};
+    std::array<std::uint8_t, crypto_sign_SECRETKEYBYTES> secret{};
+    crypto_sign_seed_keypair(key.data(), secret.data(), seed.data() + 2);
+    sodium_memzero(secret.data(), secret.size());
+    std::vector<std::uint8_t> whole{kind};
+    whole.insert(whole.end(), key.begin(), key.end());
+    const std::uint16_t check = crc16(whole.data(), whole.size());
+    whole.push_back(static_cast<std::uint8_t>(check & 0xFF));
+    whole.push_back(static_cast<std::uint8_t>(check >> 8));
+    return base32_encoded(whole);
+}
+
 }  // namespace
 
-std::string public_nkey(const std::string& seed_file) {
-    constexpr std::size_t kSize = 2 + crypto_sign_SEEDBYTES + 2;
-    std::ifstream file(seed_file);
+std::string public_nkey(const std::string& file) {
+    std::ifstream words(file);
     std::string word;
-    while (file >> word) {
+    while (words >> word) {
+        if (is_user_nkey(word)) return word;
         if (word.size() < 2 || word[0] != 'S') continue;
         const std::vector<std::uint8_t> raw = base32_decoded(word);
-        if (raw.size() != kSize) continue;
-        const std::uint16_t sum = crc16(raw.data(), kSize - 2);
-        if (raw[kSize - 2] != (sum & 0xFF) || raw[kSize - 1] != sum >> 8) continue;
-        const auto kind = static_cast<std::uint8_t>((raw[0] & 7) << 5 | raw[1] >> 3);
-        std::array<std::uint8_t, crypto_sign_PUBLICKEYBYTES> key{};
-        std::array<std::uint8_t, crypto_sign_SECRETKEYBYTES> secret{};
-        crypto_sign_seed_keypair(key.data(), secret.data(), raw.data() + 2);
-        sodium_memzero(secret.data(), secret.size());
-        std::vector<std::uint8_t> whole{kind};
-        whole.insert(whole.end(), key.begin(), key.end());
-        const std::uint16_t check = crc16(whole.data(), whole.size());
-        whole.push_back(static_cast<std::uint8_t>(check & 0xFF));
-        whole.push_back(static_cast<std::uint8_t>(check >> 8));
-        return base32_encoded(whole);
+        if (is_sound(raw, kSeedSize)) return public_of(raw);
     }
-    throw Error(seed_file + " holds no NKey seed (a line that begins with S)");
+    throw Error(file + " holds no NKey of a user (a line that begins with SU, or with U)");
+}
+
+bool is_user_nkey(std::string_view key) {
+    const std::vector<std::uint8_t> raw = base32_decoded(key);
+    return is_sound(raw, kKeySize) && raw.front() == kUser;
 }
 
 }  // namespace saga::bus

@@ -9,6 +9,7 @@
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/timeline.hpp"
+#include "saga/core/verbs.hpp"
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/stream_view.hpp"
 
@@ -149,7 +150,7 @@ void ask_for_undo(const Options& options, Inquiry& inquiry, const Given& given) 
     const auto client = options.connect();
     const auto accepted =
         Participants(*client, options.timeout)
-            .ask(service, runtime::kUndo, {{"saga", given.saga}, {"reason", given.reason}});
+            .ask(service, core::kUndoVerb.name, {{"saga", given.saga}, {"reason", given.reason}});
     if (!accepted)
         throw Stop(kUnreachable, fmt::format("{} does not answer: is it running?", service));
     const nlohmann::json answer = *accepted;

@@ -88,6 +88,7 @@ void add_doctor(CLI::App& app, Options& options);
 void add_graph(CLI::App& app, Options& options);
 void add_ls(CLI::App& app, Options& options);
 void add_outbox(CLI::App& app, Options& options);
+void add_permissions(CLI::App& app, Options& options);
 void add_reconcile(CLI::App& app, Options& options);
 void add_restore(CLI::App& app, Options& options);
 void add_services(CLI::App& app, Options& options);

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -8,6 +7,7 @@
 
 #include "saga/core/saga.hpp"
 #include "saga/core/text.hpp"
+#include "saga/core/verbs.hpp"
 
 namespace saga {
 namespace detail {
@@ -45,16 +45,18 @@ void require_own(const std::string& service, std::span<const detail::Emits> emit
     }
 }
 
-/// Verbs that every service answers.
-constexpr std::array<std::string_view, 10> kEngineVerbs{
-    "retry", "skip", "drop", "undo", "dead", "letter", "state", "owner", "outbox", "backup"};
+bool is_engine_verb(std::string_view verb) {
+    const auto in = [&](const auto& verbs) {
+        return std::ranges::find(verbs, verb, &core::Verb::name) != verbs.end();
+    };
+    return in(core::kReadVerbs) || in(core::kActVerbs) || verb == core::kUndoVerb.name ||
+           verb == core::kBackupVerb.name;
+}
 
 void require_verb(const Contract& contract, const std::string& verb) {
     require_name("a verb is [a-z][a-z0-9_]*: ", verb);
     const auto same = [&](const auto& each) { return each.verb == verb; };
-    const bool engine =
-        std::find(kEngineVerbs.begin(), kEngineVerbs.end(), verb) != kEngineVerbs.end();
-    detail::require(!engine &&
+    detail::require(!is_engine_verb(verb) &&
                         std::none_of(contract.commands.begin(), contract.commands.end(), same) &&
                         std::none_of(contract.questions.begin(), contract.questions.end(), same),
                     "two answers to one verb: ", verb);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <saga/detail/event_type.hpp>
 #include <saga/error.hpp>
 
 #include "saga/core/subject.hpp"
+#include "saga/core/text.hpp"
 
 namespace saga::flow {
 namespace {
@@ -147,6 +149,33 @@ const Emits* Step::success() const {
     return found == emits.end() ? nullptr : &*found;
 }
 
+std::map<std::string, std::set<Kind>> published_by(const Contract& contract) {
+    std::map<std::string, std::set<Kind>> all;
+    for (const Step& step : contract.steps) {
+        for (const Emits& emits : step.emits) {
+            std::set<Kind>& kinds = all[emits.event];
+            if (emits.kind == Kind::failed || emits.kind == Kind::ended)
+                kinds.insert(emits.kind);
+            else if (step.ends_saga && &emits == step.success())  // the first of several
+                kinds.insert(Kind::ended);
+            else
+                kinds.insert({Kind::done, Kind::undone});
+        }
+        for (const Emits& emits : step.undone) all[emits.event].insert(Kind::undone);
+        for (const Expect& expect : step.expects)
+            for (const Emits& emits : expect.asks) all[emits.event].insert(Kind::done);
+    }
+    for (const Command& command : contract.commands)
+        all[command.accepts].insert(command.ends_saga ? Kind::ended : Kind::done);
+    for (const auto& [event, kinds] : all)
+        if (!core::is_type(event) || detail::split_type(event).owner != contract.service)
+            throw Error(
+                fmt::format("{} cannot publish {}: an event belongs to the service that "
+                            "the last word before its name says",
+                            contract.service, event));
+    return all;
+}
+
 Contract read_contract(const json& json) {
     const Place place(json, "");
     const Place format = place.object().field("format");
@@ -155,6 +184,7 @@ Contract read_contract(const json& json) {
             .steps = place.each("steps", step),
             .reactions = place.each("reactions", trigger),
             .commands = place.each("commands", command),
+            .questions = place.each("questions", [](const Place& each) { return each.text(); }),
             .schemas = place.each("schemas", [](const Place& each) { return each.text(); })};
 }
 

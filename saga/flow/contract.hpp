@@ -3,8 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <saga/event.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,8 +54,14 @@ struct Contract {
     std::vector<Step> steps;
     std::vector<std::string> reactions;
     std::vector<Command> commands;
+    std::vector<std::string> questions;
     std::vector<std::string> schemas;  ///< .bfbs, in base64
 };
+
+/// The events that it publishes of its own, and the kinds that each may have: what is said forward
+/// can be said on the way back, where a failure started its step. Throws Error where an event is
+/// another service's, or its name none (core::is_type).
+std::map<std::string, std::set<Kind>> published_by(const Contract& contract);
 
 /// Fields that are not known here are passed over. Throws Error, which names the place in the
 /// contract and says what should stand there: 'steps[1].emits[0].kind is "faild": ...'.

@@ -10,6 +10,7 @@
 
 #include "saga/core/limits.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/core/verbs.hpp"
 #include "saga/runtime/operations.hpp"
 
 namespace saga::runtime {
@@ -17,20 +18,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// What is asked by people: with which body, where there is more to say than its table.
-struct Verb {
-    std::string_view verb, body;
-};
-constexpr std::array<Verb, 3> kOperators{{{"retry", R"({"id":"17","reason":"why"})"},
-                                          {"skip", R"({"id":"17","reason":"why"})"},
-                                          {"drop", R"({"id":"17","reason":"why"})"}}};
-constexpr std::string_view kUndoBody = R"({"saga":"1001","reason":"why"})";
-constexpr std::array<Verb, 6> kReaders{{{"dead", R"({"all":true,"saga":"1001"})"},
-                                        {"letter", R"({"id":"17"})"},
-                                        {"state", ""},
-                                        {"owner", ""},
-                                        {"outbox", R"({"after":17})"},
-                                        {"backup", ""}}};
 constexpr std::string_view kCommand = "command", kOperator = "operator";
 constexpr std::array<std::string_view, 3> kDiscovery{"PING", "INFO", "STATS"};
 
@@ -93,10 +80,11 @@ Desk::Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups
     for (const auto& command : contract.commands)
         add(command.verb, kCommand, command.request->full);
     for (const auto& question : contract.questions) add(question.verb, "question", "text");
-    for (const Verb& each : kOperators) add(each.verb, kOperator, each.body);
+    for (const core::Verb& each : core::kActVerbs) add(each.name, kOperator, each.body);
     if (std::ranges::any_of(contract.commands, [](const auto& each) { return each.asks_undo; }))
-        add(kUndo, kOperator, kUndoBody);
-    for (const Verb& each : kReaders) add(each.verb, "look", each.body);
+        add(core::kUndoVerb.name, kOperator, core::kUndoVerb.body);
+    for (const core::Verb& each : core::kReadVerbs) add(each.name, "look", each.body);
+    add(core::kBackupVerb.name, "look", core::kBackupVerb.body);
 }
 
 void Desk::add(std::string_view verb, std::string_view what, std::string_view body) {

@@ -12,7 +12,6 @@ namespace saga::runtime {
 struct Request;
 
 inline constexpr std::string_view kOperatorActed = "saga.wire.OperatorActed";
-inline constexpr std::string_view kUndo = "undo";  ///< The operators' verb that is not everybody's.
 inline constexpr std::string_view kRefused = "{\"refused\"";  ///< How refused() begins.
 
 /// What an operator's event says.

@@ -6,6 +6,7 @@
 
 #include "saga/core/payload_rules.hpp"
 #include "saga/core/text.hpp"
+#include "saga/core/verbs.hpp"
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/worker.hpp"
 
@@ -31,7 +32,7 @@ void Worker::apply(const Request* request) {
     const auto undoing =
         std::find_if(contract_.commands.begin(), contract_.commands.end(),
                      [](const detail::CommandCode& each) { return each.asks_undo; });
-    if (request->verb == kUndo && undoing != contract_.commands.end())
+    if (request->verb == core::kUndoVerb.name && undoing != contract_.commands.end())
         return replies_.push_back(undo(*undoing, *request));
     core::SagaState state;
     std::string json = operate(store_, executor_, *request, state, now_);

@@ -1,25 +1,39 @@
 """As much of the NATS protocol as it takes to send a broker anything at all."""
 import json
 import socket
+import ssl
 
 
 class RawNats:
     """One connection, one thread. Each request has an inbox of its own."""
 
-    def __init__(self, port, seconds=10):
+    def __init__(self, port, seconds=10, ca=None, login=None):
+        """With `ca`, over TLS with a server of this certificate; `login` makes the words of CONNECT
+        that answer the server's nonce."""
         self.socket = socket.create_connection(("127.0.0.1", port), seconds)
-        self.file = self.socket.makefile("rb")
+        self.file = self.socket.makefile("rb", buffering=0)  # what follows may be TLS
         self.info = json.loads(self.file.readline().partition(b" ")[2])
+        if ca:
+            context = ssl.create_default_context(cafile=str(ca))
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        self.file = self.socket.makefile("rb")
         self.inboxes = 0
-        self._send('CONNECT {"verbose":false,"headers":true,"no_responders":true}\r\n')
+        words = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True,
+                 "tls_required": bool(ca)}
+        words |= login(self.info.get("nonce")) if login else {}
+        self._send(f"CONNECT {json.dumps(words)}\r\n")
 
     def _send(self, text, *bodies):
         self.socket.sendall(b"".join([text.encode(), *bodies]))
 
     def subscribe(self, subject):
+        self.ask_for(subject)
+        self.flush()
+
+    def ask_for(self, subject):
+        """As subscribe, without waiting for what the broker thinks of it."""
         self.inboxes += 1
-        self._send(f"SUB {subject} {self.inboxes}\r\nPING\r\n")
-        self._next(b"PONG")
+        self._send(f"SUB {subject} {self.inboxes}\r\n")
 
     def publish(self, subject, body=b"", reply=""):
         """Sends it; what the broker thinks of it shows in the next flush or request."""
@@ -47,6 +61,26 @@ class RawNats:
         headers = int(line[-2]) if line[0] == b"HMSG" else 0
         body = self.file.read(size + 2)[headers:-2]
         return line[1].decode(), body
+
+    def settle(self):
+        """(messages, objections): what came until the broker had read all that was sent. A message
+        is (subject, body); an objection is what it does not permit."""
+        self._send("PING\r\n")
+        messages, objections = [], []
+        while True:
+            line = self.file.readline()
+            if not line:
+                raise ConnectionError("the broker closed the connection")
+            words = line.split()
+            if words[0] == b"PONG":
+                return messages, objections
+            if words[0] == b"PING":
+                self._send("PONG\r\n")
+            elif words[0] == b"-ERR":
+                objections.append(line.decode().strip())
+            elif words[0] in (b"MSG", b"HMSG"):
+                body = self.file.read(int(words[-1]) + 2)
+                messages.append((words[1].decode(), body[:-2]))
 
     def _next(self, *kinds):
         while True:
