@@ -75,6 +75,7 @@ nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
 
 // One file a command; each adds itself with its flags, examples and work.
 void add_actions(CLI::App& app, Options& options);
+void add_asyncapi(CLI::App& app, Options& options);
 void add_backup(CLI::App& app, Options& options);
 void add_bootstrap(CLI::App& app, Options& options);
 void add_chaos(CLI::App& app, Options& options);
