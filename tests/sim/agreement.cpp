@@ -82,7 +82,7 @@ class Agreement {
         if (!compared) return ++passed_over_, Words{};
         sum_.add(compared->sum);
         ++(compared->said.empty() ? accepted_ : refuted_);
-        const Words hidden = compared->hidden();
+        Words hidden = compared->hidden();
         for (const std::string& word : compared->said) {
             auto& [shown, all] = reasons_[word.substr(0, word.find(' '))];
             ++all;

@@ -32,7 +32,7 @@ const std::set<Fault> kTroubles{Fault::kill,  Fault::kill_act, Fault::power, Fau
 constexpr std::array<Duration, 3> kWays{400us, 60ms, 1'500ms};  // of messages, at most
 
 std::string word_of(What what, std::string_view about) {
-    const std::string name(flow::name_of(what));
+    std::string name(flow::name_of(what));
     switch (what) {
         case What::left_standing:
         case What::after_pivot:
