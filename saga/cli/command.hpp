@@ -87,6 +87,7 @@ void add_dev(CLI::App& app, Options& options);
 void add_dlq(CLI::App& app, Options& options);
 void add_doctor(CLI::App& app, Options& options);
 void add_graph(CLI::App& app, Options& options);
+void add_schema(CLI::App& app, Options& options);
 void add_ls(CLI::App& app, Options& options);
 void add_outbox(CLI::App& app, Options& options);
 void add_permissions(CLI::App& app, Options& options);

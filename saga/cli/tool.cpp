@@ -47,6 +47,7 @@ void add_commands(CLI::App& app, Options& options) {
     add_graph(app, options);
     add_permissions(app, options);
     add_asyncapi(app, options);
+    add_schema(app, options);
     add_dev(app, options);
     add_chaos(app, options);
     add_doctor(app, options);

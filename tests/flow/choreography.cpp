@@ -46,10 +46,9 @@ class Reading {
         for (const auto& words : lines) read(words);
     }
 
-    std::vector<flow::Contract> contracts() const {
-        std::vector<flow::Contract> all;
-        for (const auto& [service, contract] : contracts_)
-            all.push_back(flow::read_contract(contract));
+    std::vector<json> contracts() const {
+        std::vector<json> all;
+        for (const auto& [service, contract] : contracts_) all.push_back(contract);
         return all;
     }
 
@@ -149,8 +148,14 @@ class Reading {
 
 }  // namespace
 
-std::vector<flow::Contract> choreography(std::string_view text) {
+std::vector<nlohmann::json> contracts_of(std::string_view text) {
     return Reading(lines_of(text)).contracts();
+}
+
+std::vector<flow::Contract> choreography(std::string_view text) {
+    std::vector<flow::Contract> all;
+    for (const json& contract : contracts_of(text)) all.push_back(flow::read_contract(contract));
+    return all;
 }
 
 const std::string_view kShop = R"(

@@ -10,6 +10,7 @@
 // belongs to whoever publishes it, or to nobody.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,8 @@
 namespace saga::test {
 
 std::vector<flow::Contract> choreography(std::string_view text);
+/// The same as it would be written into files.
+std::vector<nlohmann::json> contracts_of(std::string_view text);
 
 /// The shop of services/, as its programs declare it.
 extern const std::string_view kShop;
