@@ -4,7 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli/program.hpp"
+#include "tests/cli/town.hpp"
 
 using namespace saga::testing;
 using nlohmann::json;
@@ -113,4 +113,77 @@ TEST_CASE("graph: draws contracts in each format") {
     CHECK(files.saga({"graph", "--format", "dot"}).out.starts_with("digraph choreography {\n"));
     CHECK(json::parse(files.saga({"graph", "--json"}).out)["nodes"].size() == 4);
     CHECK(files.saga({"graph", "--format", "png"}).code == 2);
+}
+
+TEST_CASE("check, graph: contracts of the services that run, and files beside them") {
+    in_each_town([](Town& town) {
+        const json alone = town.json({"check"});
+        CHECK(alone["services"] == 3);
+        CHECK(alone["begins"] == json::array({"asker.ask"}));
+        REQUIRE(alone["findings"].size() == 1);  // nobody takes what granter asks
+        CHECK(alone["findings"][0]["what"] == "no_reader");
+        CHECK(alone["findings"][0]["about"] == "test.granter.Overdue");
+
+        const std::string desk = (town.folder.path() / "desk.json").string();
+        std::ofstream(desk)
+            << R"({"format":1,"service":"desk","reactions":["test.granter.Overdue"]})";
+        const Ran together = town.saga({"check", "--live", desk});
+        INFO(together.out, together.err);
+        CHECK(together.code == 0);
+        CHECK(together.out.starts_with("it holds: 4 services, sagas of asker.ask, "));
+        // A file counts before what runs.
+        const std::string granter = (town.folder.path() / "granter.json").string();
+        std::ofstream(granter) << R"({"format":1,"service":"granter","steps":[
+            {"name":"grant","on":["test.asker.Asked"],"fate":"keeps",
+             "emits":[{"event":"test.granter.Granted","kind":"done"}]}]})";
+        CHECK(town.saga({"check", "--live", granter}).code == 0);
+
+        CHECK(has(town.saga({"graph"}).out, "subgraph s2[\"granter\"]"));
+        CHECK(has(town.saga({"graph", "--live", desk}).out, "[\"desk\"]"));
+    });
+}
+
+TEST_CASE("graph: the way that a saga went") {
+    in_each_town([](Town& town) {
+        town.ask("good", 50);
+        REQUIRE(town.drive_all([&] { return town.at_rest(); }));
+        const auto went = [&](const json& graph, const std::string& event) {
+            for (const json& edge : graph["edges"])
+                if (edge["events"] == json::array({event})) return edge["happened"] == true;
+            FAIL("no edge of " << event);
+            return false;
+        };
+        const json graph = town.json({"graph", "--saga", "good"});
+        CHECK(went(graph, "test.granter.Granted"));
+        CHECK(!went(graph, "test.granter.Denied"));
+        CHECK(has(town.saga({"graph", "--saga", "good"}).out, "linkStyle"));
+        CHECK(!has(town.saga({"graph"}).out, "stroke-width:4px"));
+        const Ran nobody = town.saga({"graph", "--saga", "nobody"});
+        CHECK(nobody.code == 3);
+        CHECK(has(nobody.err, "the stream has no event of a saga nobody"));
+    });
+}
+
+TEST_CASE("graph: without any service the broker has no contracts, and it says so") {
+    Town town(servers().front());
+    for (const char* command : {"check", "graph"}) {
+        const Ran ran = town.saga({command});
+        CHECK(ran.code == 3);
+        CHECK(has(ran.err, "no service has published a contract on this broker"));
+    }
+}
+
+TEST_CASE("graph: SVG, by Graphviz") {
+    const Files files;
+    const Ran ran = files.saga({"graph", "--format", "svg"});
+    if (has(ran.err, "there is no dot on PATH")) {
+        CHECK(ran.code == 1);
+        MESSAGE("skipped: there is no Graphviz here");
+        return;
+    }
+    INFO(ran.err);
+    CHECK(ran.code == 0);
+    CHECK(has(ran.out, "<svg "));
+    CHECK(has(ran.out, "Taken"));
+    CHECK(ran.out.ends_with("</svg>\n"));
 }
