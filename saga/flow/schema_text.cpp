@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 13> kScalars{"",      "ubyte",  "bool",  
                                                     "short", "ushort", "int",   "uint", "long",
                                                     "ulong", "float",  "double"};
 constexpr std::array<std::size_t, 13> kSizes{1, 1, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
+constexpr std::size_t kMostReached = 1'000;  // by one event: the shop's reach 2
 constexpr auto kLastScalar = static_cast<std::size_t>(BaseType::Double);
 
 bool is_tag(const reflection::Type& type) {
@@ -53,10 +54,27 @@ class Writer {
     }
 
   private:
-    // ---- what a table reaches
+    // ---- what a table reaches; a schema that somebody else published may name what is not there
+
+    [[noreturn]] static void unsound() { throw Error("the binary schema is not sound"); }
+    const reflection::Object& object_at(std::int32_t index) const {
+        if (index < 0 || static_cast<std::uint32_t>(index) >= schema_.objects()->size()) unsound();
+        return *schema_.objects()->Get(static_cast<std::uint32_t>(index));
+    }
+    const reflection::Enum& enum_at(std::int32_t index) const {
+        if (index < 0 || static_cast<std::uint32_t>(index) >= schema_.enums()->size()) unsound();
+        return *schema_.enums()->Get(static_cast<std::uint32_t>(index));
+    }
+    template <class Of>
+    static const Of& of_scalar(const std::array<Of, 13>& all, BaseType base) {
+        const auto at = static_cast<std::size_t>(base);
+        if (at >= all.size()) unsound();
+        return all.at(at);
+    }
 
     void reach(const reflection::Object& object) {
         if (!seen_.insert(&object).second) return;
+        if (seen_.size() > kMostReached) unsound();
         for (const reflection::Field* field : *object.fields()) reach(*field->type());
         if (object.is_struct())
             structs_.push_back(&object);  // behind those that it holds
@@ -69,9 +87,8 @@ class Writer {
             type.base_type() == BaseType::Vector || type.base_type() == BaseType::Array
                 ? type.element()
                 : type.base_type();
-        const auto index = static_cast<flatbuffers::uoffset_t>(type.index());
-        if (base == BaseType::Obj) return reach(*schema_.objects()->Get(index));
-        const reflection::Enum& found = *schema_.enums()->Get(index);
+        if (base == BaseType::Obj) return reach(object_at(type.index()));
+        const reflection::Enum& found = enum_at(type.index());
         if (!enums_.emplace(found.name()->str(), &found).second || !found.is_union()) return;
         for (const reflection::EnumVal* value : *found.values())
             if (value->union_type() != nullptr) reach(*value->union_type());
@@ -86,11 +103,10 @@ class Writer {
     }
 
     std::string name_of(BaseType base, std::int32_t index) const {
-        const auto at = static_cast<flatbuffers::uoffset_t>(index);
-        if (base == BaseType::Obj) return schema_.objects()->Get(at)->name()->str();
-        if (index >= 0) return schema_.enums()->Get(at)->name()->str();
+        if (base == BaseType::Obj) return object_at(index).name()->str();
+        if (index >= 0) return enum_at(index).name()->str();
         if (base == BaseType::String) return "string";
-        return std::string(kScalars.at(static_cast<std::size_t>(base)));
+        return std::string(of_scalar(kScalars, base));
     }
     std::string name_of(const reflection::Type& type) const {
         switch (type.base_type()) {
@@ -107,9 +123,8 @@ class Writer {
     std::size_t alignment(const reflection::Type& type) const {
         const BaseType base =
             type.base_type() == BaseType::Array ? type.element() : type.base_type();
-        if (base != BaseType::Obj) return kSizes.at(static_cast<std::size_t>(base));
-        const auto at = static_cast<flatbuffers::uoffset_t>(type.index());
-        return static_cast<std::size_t>(schema_.objects()->Get(at)->minalign());
+        if (base != BaseType::Obj) return of_scalar(kSizes, base);
+        return static_cast<std::size_t>(object_at(type.index()).minalign());
     }
     /// Of a struct: what its fields do not explain was forced.
     std::vector<std::string> attributes_of(const reflection::Object& object) const {
@@ -168,7 +183,7 @@ class Writer {
         std::string values;
         if (found.is_union()) {
             for (const reflection::EnumVal* value : *found.values())
-                if (value->value() != 0)
+                if (value->value() != 0 && value->union_type() != nullptr)
                     values += fmt::format("  {}:{},\n", value->name()->str(),
                                           name_of(*value->union_type()));
             return in_namespace(full, fmt::format("union {} {{\n{}}}\n", short_name(full), values));
@@ -179,10 +194,9 @@ class Writer {
                 fmt::format("  {} = {},\n", value->name()->str(),
                             flags ? std::countr_zero(static_cast<std::uint64_t>(value->value()))
                                   : value->value());
-        const auto base = static_cast<std::size_t>(found.underlying_type()->base_type());
-        return in_namespace(
-            full, fmt::format("enum {} : {}{} {{\n{}}}\n", short_name(full), kScalars.at(base),
-                              flags ? " (bit_flags)" : "", values));
+        const std::string_view base = of_scalar(kScalars, found.underlying_type()->base_type());
+        return in_namespace(full, fmt::format("enum {} : {}{} {{\n{}}}\n", short_name(full), base,
+                                              flags ? " (bit_flags)" : "", values));
     }
 
     const reflection::Schema& schema_;

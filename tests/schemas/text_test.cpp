@@ -1,5 +1,6 @@
 // Schemas of single events, made of binary ones.
 #include <doctest/doctest.h>
+#include <flatbuffers/reflection.h>
 
 #include <saga/error.hpp>
 #include <vector>
@@ -81,6 +82,18 @@ TEST_CASE("schema text: it does not change with what stands beside the table") {
     CHECK(flow::schema_text(flow::binary_schema(kTill), "shop.till.Place").empty());
     CHECK(flow::schema_text(flow::binary_schema(kTill), "shop.till.None").empty());
     CHECK_THROWS_AS(flow::binary_schema("table {"), Error);
+}
+
+TEST_CASE("schema text: a schema that names what is not in it is refused") {
+    std::vector<std::byte> bytes = flow::binary_schema("table A { b:B; } table B { n:int; }");
+    const auto* schema = reflection::GetSchema(bytes.data());
+    const auto* field = schema->objects()->LookupByKey("A")->fields()->LookupByKey("b");
+    const auto* type = reinterpret_cast<const flatbuffers::Table*>(field->type());
+    const auto* index = type->GetAddressOf(reflection::Type::VT_INDEX);
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    const auto at = static_cast<std::size_t>(index - begin);
+    bytes.at(at) = std::byte{77};
+    CHECK_THROWS_AS(flow::schema_text(bytes, "A"), Error);
 }
 
 TEST_CASE("schema text: each table of the shop is told") {
