@@ -22,7 +22,7 @@ constexpr int kMostTold = 5;             // violations of one
 constexpr double kShown = 0.6;           // of each kind of reasons, in few landscapes
 
 struct Given {
-    std::uint32_t first = 1, choreographies = 60;
+    std::uint32_t first = 1, choreographies = 40;
     std::uint64_t trials = 2;  ///< landscapes of each
 };
 
