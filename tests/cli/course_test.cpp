@@ -112,13 +112,16 @@ TEST_CASE("course: what waits for an operator is stuck, or cannot be undone") {
     story.letters = {dead("granter", "event")};
     CHECK(story.judged().course == Course::stuck);
     CHECK(exit_of(Course::stuck) == kStuck);
-    CHECK(advice(story.inquiry()) == std::vector<std::string>{"saga dlq show granter/17"});
+    CHECK(advice(story.inquiry()) ==
+          std::vector<std::string>{"saga dlq show granter/17",
+                                   "saga retry t1 --reason '…'  once its cause is mended"});
     story.granted().rejected();
     story.letters = {dead("granter", "undo")};
     CHECK(story.judged().course == Course::undo_failed);
     CHECK(exit_of(Course::undo_failed) == kStuck);
     story.letters = {dead("granter", "aside")};
     CHECK(story.judged().course == Course::undoing);
+    CHECK(advice(story.inquiry()) == std::vector<std::string>{"saga dlq show granter/17"});
 }
 
 TEST_CASE("course: a failure after the last word is an alarm, and undoes nothing") {
