@@ -41,7 +41,7 @@ void require_own(const std::string& service, std::span<const detail::Emits> emit
         detail::require(core::is_type(full), "an event's name has 64 characters at most: ", full);
         detail::require(each.type->owner == service,
                         "an event is published by the service that its namespace names: ",
-                        full + ", by " + service);
+                        std::string(full).append(", by ").append(service));
     }
 }
 
