@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/course.hpp"
 #include "saga/cli/dlq_action.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"

@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/topology.hpp"
-#include "saga/cli/base64.hpp"
 #include "saga/cli/contracts.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/view/base64.hpp"
 
 namespace saga::cli {
 namespace {

@@ -6,11 +6,11 @@
 #include <thread>
 
 #include "saga/cli/interrupt.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/runtime/backups.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/contracts.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

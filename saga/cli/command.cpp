@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/nats_context.hpp"
+#include "saga/view/bucket.hpp"
 
 namespace saga::cli {
 
@@ -38,20 +39,13 @@ std::string Paint::paint(std::string_view code, std::string_view text) const {
 
 nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
                            const std::string& body, std::chrono::milliseconds timeout) {
-    std::string answer;
     try {
-        answer = client.request_text(subject, body, timeout);
+        return view::ask_api(client, subject, body, timeout);
     } catch (const bus::NoAnswer& none) {
-        if (none.trouble == bus::Trouble::no_responders)
-            throw Stop(kUnreachable, "the nats-server runs without JetStream: start it with -js");
         throw Stop(kUnreachable, none.what());
+    } catch (const Error& refusal) {
+        throw Stop(kError, refusal.what());
     }
-    auto json = nlohmann::json::parse(answer, nullptr, false);
-    if (!json.is_object()) throw Stop(kError, "the broker's answer cannot be read: " + answer);
-    const auto error = json.find("error");
-    if (error == json.end()) return json;
-    if (error->value("code", 0) == 404) return nullptr;
-    throw Stop(kError, error->value("description", "the broker refused without a reason"));
 }
 
 nlohmann::json api(bus::NatsClient& client, const std::string& subject, const std::string& body,

@@ -15,7 +15,11 @@ namespace CLI {
 class App;
 }
 
+namespace saga::view {}
+
 namespace saga::cli {
+
+using namespace view;  // what the stream says of sagas is what the tool speaks of
 
 /// Exit codes, the same for every command.
 enum Exit : int {

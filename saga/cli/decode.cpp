@@ -7,9 +7,12 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "saga/cli/message_json.hpp"
+#include "saga/cli/command.hpp"
+#include "saga/cli/landscape.hpp"
 #include "saga/cli/output.hpp"
+#include "saga/cli/schemas.hpp"
 #include "saga/core/limits.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {
@@ -90,7 +93,7 @@ void decode(const Options& options, const Given& given) {
     for (std::string& path : paths_of("SAGA_SCHEMAS")) paths.push_back(std::move(path));
     for (const std::string& path : paths) {
         try {
-            schemas.add_file(path);
+            add_file(schemas, path);
         } catch (const Stop& stop) {
             trouble = stop.what();
         }

@@ -12,11 +12,11 @@
 #include "saga/cli/bootstrap.hpp"
 #include "saga/cli/broker_info.hpp"
 #include "saga/cli/buckets.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

@@ -3,12 +3,13 @@
 #include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 
-#include "saga/cli/base64.hpp"
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/dlq_action.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
+#include "saga/cli/schemas.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/view/base64.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

@@ -10,9 +10,9 @@
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/interrupt.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <saga/detail/event_type.hpp>
 
 #include "saga/bus/jetstream.hpp"
+#include "saga/cli/observer.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
-#include "saga/runtime/operations.hpp"
 #include "saga/runtime/stream_view.hpp"
 
 namespace saga::cli {
@@ -29,62 +28,38 @@ std::optional<StoreTime> stored_at(bus::NatsClient& client, std::uint64_t seq,
     return std::nullopt;
 }
 
-}  // namespace
-
-std::string_view Words::keep(std::string_view word) {
-    const auto known = words_.find(word);
-    return known == words_.end() ? *words_.emplace(word).first : *known;
-}
-
-Fact fact_of(const core::Message& message, Words& words) {
-    const core::Envelope& envelope = message.envelope();
-    const std::string_view type = words.keep(envelope.type);
-    Fact fact{.id = envelope.id,
-              .cause = envelope.cause,
-              .type = type,
-              .event = detail::split_type(type).name,
-              .service = words.keep(envelope.source),
-              .step = words.keep(envelope.step),
-              .because = words.keep(envelope.because),
-              .kind = envelope.kind,
-              .time = envelope.time,
-              .started = envelope.started,
-              .stored_at = message.stored_at(),
-              .seq = message.seq(),
-              .hops = envelope.hops,
-              .passed_over = {}};
-    if (type != runtime::kOperatorActed) return fact;
-    const auto word = runtime::read_operation(envelope.payload);
-    if (word && word->operation != core::Operation::retry)
-        fact.passed_over = {words.keep(word->what), words.keep(word->step), word->event_id};
-    return fact;
-}
-
-void read_saga(const Options& options, const std::string& saga, Words& words,
-               const OnFact& on_fact) {
-    // With the saga as last token or without it: no filter takes both and nothing else.
-    struct Kept {
-        Fact fact;
-        std::vector<std::byte> bytes;
-    };
-    std::vector<Kept> found;
+/// With the saga as last token or without it: no filter takes both and nothing else.
+std::vector<bus::StoredMessage> events_in_stream(const Options& options, const std::string& saga) {
+    std::vector<bus::StoredMessage> found;
     const std::string partition = fmt::format("saga.*.*.*.{}", core::partition_token(saga));
     for (const std::string& filter : {partition, fmt::format("{}.{}", partition, saga)}) {
         runtime::StreamView view(options.reach());
         view.read({.filter = filter, .timeout = options.timeout},
                   [&](const core::Message& message) {
                       if (message.envelope().saga == saga)
-                          found.push_back({fact_of(message, words),
-                                           {message.bytes().begin(), message.bytes().end()}});
+                          found.push_back({{},
+                                           {message.bytes().begin(), message.bytes().end()},
+                                           message.seq(),
+                                           message.stored_at()});
                       return true;
                   });
     }
     std::sort(found.begin(), found.end(),
-              [](const Kept& a, const Kept& b) { return a.fact.seq < b.fact.seq; });
-    for (const Kept& kept : found) {
-        const auto read = core::decode(kept.bytes);
-        on_fact(kept.fact, core::Message(kept.bytes, std::get<core::Envelope>(read), kept.fact.seq,
-                                         kept.fact.stored_at));
+              [](const auto& a, const auto& b) { return a.seq < b.seq; });
+    return found;
+}
+
+}  // namespace
+
+void read_saga(const Options& options, bus::NatsClient& client, const std::string& saga,
+               const StreamState& head,
+               const std::function<void(const core::Message&)>& on_message) {
+    auto found = Observer(client, options.timeout).events(saga, head);
+    if (!found) found = events_in_stream(options, saga);
+    for (const bus::StoredMessage& each : *found) {
+        const auto read = core::decode(each.bytes);
+        if (const auto* envelope = std::get_if<core::Envelope>(&read))
+            on_message({each.bytes, *envelope, each.seq, each.stored_at});
     }
 }
 

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
-#include "saga/cli/course.hpp"
+#include "saga/cli/landscape.hpp"
+#include "saga/cli/observer.hpp"
 #include "saga/cli/output.hpp"
+#include "saga/cli/participants.hpp"
+#include "saga/cli/schemas.hpp"
 #include "saga/cli/timeline.hpp"
 #include "saga/cli/words.hpp"
-#include "saga/core/text.hpp"
 #include "saga/runtime/stream_view.hpp"
 
 namespace saga::cli {
@@ -28,32 +30,15 @@ struct Given {
 
 /// A saga as it goes by. What completed is not kept event by event: most do.
 struct Passing {
-    std::string id;
-    Fact last;
+    Standing standing;
     std::vector<Fact> facts;
-    std::size_t events = 0;
-    bool failed = false, completed = false;
-    Judgement judgement;
 
     void take(const Fact& fact) {
-        ++events;
-        last = fact;
-        if (completed) return;
-        failed = failed || fact.failure() || !fact.because.empty();
-        facts.push_back(fact);
-        completed = !failed && fact.kind == Kind::ended;
-        if (!completed) return;
-        judgement = {.course = Course::completed,
-                     .last_word = std::string(fact.event),
-                     .started = fact.started,
-                     .last = fact.time};
-        facts = {};
-    }
-    /// Events of the engine alone, such as an operator's word about junk, are no saga.
-    bool is_saga() const {
-        return completed || std::any_of(facts.begin(), facts.end(), [](const Fact& fact) {
-                   return !fact.type.starts_with("saga.wire.");
-               });
+        standing.take(fact);
+        if (standing.completed())
+            facts = {};
+        else
+            facts.push_back(fact);
     }
 };
 using Sagas = std::unordered_map<std::string, Passing>;
@@ -66,23 +51,24 @@ Sagas read(const Options& options, std::uint64_t from, Time since, Words& words)
                   const core::Envelope& envelope = message.envelope();
                   if (envelope.started < since) return true;
                   const auto [at, fresh] = sagas.try_emplace(std::string(envelope.saga));
-                  if (fresh) at->second.id = at->first;
+                  if (fresh) at->second.standing.saga = at->first;
                   at->second.take(fact_of(message, words));
                   return true;
               });
     return sagas;
 }
 
+using Letters = std::map<std::string, std::vector<Letter>>;
+
 /// What waits in the services, by saga.
-std::map<std::string, std::vector<Letter>> letters(bus::NatsClient& client,
-                                                   const Landscape& landscape,
-                                                   std::chrono::milliseconds timeout) {
-    std::map<std::string, std::vector<Letter>> found;
+Letters letters(bus::NatsClient& client, const Landscape& landscape,
+                std::chrono::milliseconds timeout, std::vector<std::string>& silent) {
+    Letters found;
     const Participants participants(client, timeout);
     for (const auto& [service, contract] : landscape.services()) {
         const auto its = participants.letters(service, true);
         if (!its) {
-            note(fmt::format("{} does not answer: what waits there is not known", service));
+            silent.push_back(service);
             continue;
         }
         for (const Letter& letter : *its) found[letter.saga].push_back(letter);
@@ -90,97 +76,87 @@ std::map<std::string, std::vector<Letter>> letters(bus::NatsClient& client,
     return found;
 }
 
-bool asked_for(const std::string& status, Course course) {
-    if (status.empty()) return true;
-    if (status == "failed") return course == Course::undo_failed;
-    return status == name_of(course);
+/// From the stream itself.
+Listing list(const Options& options, bus::NatsClient& client, const Wanted& wanted) {
+    const std::uint64_t from = first_since(client, wanted.since - kSkew, options.timeout);
+    const Landscape known = landscape(client, options.timeout);
+    SchemaCache().keep(known);
+    Words words;
+    Sagas sagas = read(options, from, wanted.since, words);
+    Listing listing;
+    Letters waiting;
+    if (std::any_of(sagas.begin(), sagas.end(),
+                    [](const auto& each) { return !each.second.standing.completed(); }))
+        waiting = letters(client, known, options.timeout, listing.silent);
+    for (auto& [id, each] : sagas) {
+        Standing& standing = each.standing;
+        if (!standing.completed()) standing.settle(judge(each.facts, known, waiting[id]));
+        if (standing.engine_only) continue;
+        ++listing.counts[standing.course];
+        if (wanted.takes(standing.course)) listing.sagas.push_back(std::move(standing));
+    }
+    listing.matching = listing.sagas.size();
+    listing.sort();
+    if (wanted.limit != 0 && listing.sagas.size() > wanted.limit)
+        listing.sagas.resize(wanted.limit);
+    return listing;
 }
 
-std::string next_of(const Judgement& judgement) {
-    if (judgement.awaited.empty()) return "";
-    const Awaited& first = judgement.awaited.front();
-    return fmt::format("{} ({})", first.service, first.step);
+Cell last_event(const Standing& standing) {
+    return drawn(Fact{.event = standing.last_event,
+                      .because = standing.last_because,
+                      .kind = standing.last_kind},
+                 0);
 }
 
-void print(const std::vector<const Passing*>& shown, const Options& options, const Given& given,
-           Time now) {
+void print(const Listing& listing, const Options& options, const Given& given, Time now) {
     if (options.json) {
         auto json = nlohmann::ordered_json::array();
-        for (const Passing* each : shown)
-            json.push_back(
-                {{"saga", each->id},
-                 {"state", name_of(each->judgement.course)},
-                 {"started", core::rfc3339(each->judgement.started)},
-                 {"duration_us", (each->judgement.last - each->judgement.started).count()},
-                 {"events", each->events},
-                 {"last_event", each->last.event},
-                 {"failed_by", each->judgement.failed_by},
-                 {"waits_for", next_of(each->judgement)}});
+        for (const Standing& each : listing.sagas) json.push_back(json_of(each));
         return out(line(json) + "\n");
     }
     Table table({"saga", "state", "started", ">took", ">events", "last event", "waits for"});
-    for (const Passing* each : shown) {
-        const Judgement& judged = each->judgement;
-        const bool over = judged.course == Course::completed || judged.course == Course::undone;
-        table.row({{each->id, Cell::Style::bold},
-                   course_cell(judged),
-                   clock_text(judged.started),
-                   brief((over ? judged.last : std::max(now, judged.started)) - judged.started),
-                   std::to_string(each->events),
-                   drawn(each->last, 0),
-                   next_of(judged)});
+    for (const Standing& each : listing.sagas) {
+        const bool over = each.completed() || each.course == Course::undone;
+        table.row({{each.saga, Cell::Style::bold},
+                   course_cell(each.course),
+                   clock_text(each.started),
+                   brief((over ? each.last : std::max(now, each.started)) - each.started),
+                   std::to_string(each.events),
+                   last_event(each),
+                   each.waits_for});
     }
     if (!table.empty()) table.print(Paint(), given.wide);
 }
 
-void say_counts(const Sagas& sagas, std::size_t shown, std::size_t matching, const Given& given) {
-    std::map<Course, std::size_t> counts;
-    for (const auto& [id, each] : sagas)
-        if (each.is_saga()) ++counts[each.judgement.course];
+void say_counts(const Listing& listing, const Given& given) {
     std::string text;
-    for (const auto& [course, count] : counts)
+    bool bad = false;
+    for (const auto& [course, count] : listing.counts) {
         text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name_of(course));
+        bad = bad || course == Course::stuck || course == Course::undo_failed;
+    }
     if (text.empty()) text = "no saga";
     note(fmt::format("{}, of those that began in the last {}", text, brief(given.since)));
-    if (shown < matching)
-        note(fmt::format("shown: the latest {} of {}; more with --limit", shown, matching));
-    if (counts.empty()) note("next: saga ls --since 7d");
-    if (counts[Course::stuck] + counts[Course::undo_failed] > 0 && given.status.empty())
-        note("next: saga dlq ls");
+    if (listing.sagas.size() < listing.matching)
+        note(fmt::format("shown: the latest {} of {}; more with --limit", listing.sagas.size(),
+                         listing.matching));
+    if (listing.counts.empty()) note("next: saga ls --since 7d");
+    if (bad && given.status.empty()) note("next: saga dlq ls");
 }
 
 void ls(const Options& options, const Given& given) {
     const auto client = options.connect();
     const Time now =
         std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-    const Time since = now - given.since;
-    const std::uint64_t from = first_since(*client, since - kSkew, options.timeout);
-    const Landscape known = landscape(*client, options.timeout);
-    SchemaCache().keep(known);
-    Words words;
-    Sagas sagas = read(options, from, since, words);
-    const bool open = std::any_of(sagas.begin(), sagas.end(),
-                                  [](const auto& each) { return !each.second.completed; });
-    const auto waiting = open ? letters(*client, known, options.timeout)
-                              : std::map<std::string, std::vector<Letter>>{};
-    std::vector<const Passing*> matching;
-    for (auto& [id, each] : sagas) {
-        if (!each.completed) {
-            const auto its = waiting.find(id);
-            each.judgement = judge(each.facts, known,
-                                   its == waiting.end() ? std::span<const Letter>() : its->second);
-        }
-        if (each.is_saga() && asked_for(given.status, each.judgement.course))
-            matching.push_back(&each);
-    }
-    std::sort(matching.begin(), matching.end(), [](const Passing* a, const Passing* b) {
-        return std::pair(a->judgement.started, a->last.seq) >
-               std::pair(b->judgement.started, b->last.seq);
-    });
-    std::vector<const Passing*> shown = matching;
-    if (given.limit != 0 && shown.size() > given.limit) shown.resize(given.limit);
-    print(shown, options, given, now);
-    if (!options.json) say_counts(sagas, shown.size(), matching.size(), given);
+    const Wanted wanted{.since = now - given.since, .status = given.status, .limit = given.limit};
+    const StreamState head = stream_state(*client, options.timeout);
+    auto listing = Observer(*client, options.timeout).list(wanted, head);
+    if (!listing) listing = list(options, *client, wanted);
+    for (const std::string& service : listing->silent)
+        note(fmt::format("{} does not answer: what waits there is not known", service));
+    print(*listing, options, given, now);
+    if (!options.json) say_counts(*listing, given);
 }
 
 }  // namespace

@@ -5,27 +5,9 @@
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/words.hpp"
-#include "saga/core/limits.hpp"
 #include "saga/core/subject.hpp"
 
 namespace saga::cli {
-
-Letter letter_of(const std::string& service, const nlohmann::json& row) {
-    const auto text = [&](const char* key) { return field<std::string>(row, key, ""); };
-    return {.service = service,
-            .id = text("id"),
-            .saga = text("saga"),
-            .what = text("what"),
-            .step = text("step"),
-            .event = text("event"),
-            .event_id = text("event_id"),
-            .state = text("state"),
-            .reason = text("reason"),
-            .subject = text("subject"),
-            .next_at = text("next_at"),
-            .attempts = field(row, "attempts", std::int64_t{0}),
-            .blocks = field(row, "blocks", false)};
-}
 
 nlohmann::ordered_json read_answer(const std::string& service, std::string_view verb,
                                    std::string_view text) {
@@ -85,20 +67,8 @@ std::optional<ServiceState> Participants::state(const std::string& service) cons
 
 std::optional<std::vector<Letter>> Participants::letters(const std::string& service, bool all,
                                                          const std::string& saga) const {
-    std::vector<Letter> letters;
-    nlohmann::json body{{"all", all}};
-    if (!saga.empty()) body["saga"] = saga;
-    while (true) {  // page after page
-        const auto answer = ask(service, "dead", body);
-        if (!answer) return std::nullopt;
-        const std::size_t before = letters.size();
-        for (const nlohmann::json row : *answer)
-            if (row.is_object()) letters.push_back(letter_of(service, row));
-        // A page that is not full is the last; what ends where the one before it did leads nowhere.
-        if (answer->size() < core::kMaxListed || letters.size() == before) return letters;
-        if (body.value("after", "") == letters.back().id) return letters;
-        body["after"] = letters.back().id;
-    }
+    return read_letters(service, all, saga,
+                        [&](const nlohmann::json& body) { return ask(service, "dead", body); });
 }
 
 std::vector<std::string> known_services(bus::NatsClient& client, const Landscape& landscape,

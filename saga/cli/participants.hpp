@@ -9,6 +9,7 @@
 
 #include "saga/cli/command.hpp"
 #include "saga/cli/landscape.hpp"
+#include "saga/view/letter.hpp"
 
 namespace saga::cli {
 
@@ -21,19 +22,6 @@ struct ServiceState {
     double oldest_seconds = 0;
     nlohmann::ordered_json json;  ///< all of it, as it came
 };
-
-/// Something that waits, or stands aside (its verbs `dead` and `letter`).
-struct Letter {
-    std::string service, id, saga, what, step, event, event_id, state, reason, subject, next_at;
-    std::int64_t attempts = 0;
-    bool blocks = false;
-
-    std::string name() const { return service + "/" + id; }  ///< "payment/17"
-    bool aside() const { return what == "aside"; }
-    bool dead() const { return state == "dead"; }
-    bool open_call() const { return what == "call" && state == "open"; }
-};
-Letter letter_of(const std::string& service, const nlohmann::json& row);
 
 /// What a service answered to a verb. Throws Stop when that is no JSON, or a refusal.
 nlohmann::ordered_json read_answer(const std::string& service, std::string_view verb,

@@ -8,7 +8,6 @@
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
@@ -16,6 +15,7 @@
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/stream_view.hpp"
 #include "saga/store/database.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

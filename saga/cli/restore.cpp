@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/runtime/backups.hpp"
 #include "saga/runtime/key_file.hpp"
 #include "saga/store/durable.hpp"
 #include "saga/store/position.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

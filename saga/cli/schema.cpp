@@ -14,15 +14,15 @@
 #include <set>
 
 #include "contract_schema.hpp"
-#include "saga/cli/base64.hpp"
 #include "saga/cli/contracts.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/core/payload_json.hpp"
 #include "saga/core/text.hpp"
 #include "saga/flow/evolution.hpp"
 #include "saga/flow/schema_text.hpp"
+#include "saga/view/base64.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

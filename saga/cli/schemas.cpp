@@ -65,11 +65,7 @@ files::path user_folder() {
 
 }  // namespace
 
-void Schemas::add(const core::PayloadSchema& schema) {
-    for (std::string& table : schema.tables()) by_table_.emplace(std::move(table), schema);
-}
-
-void Schemas::add_file(const files::path& path) {
+void add_file(Schemas& schemas, const files::path& path) {
     std::error_code none;
     if (files::is_directory(path, none)) {
         std::vector<files::path> found;
@@ -79,41 +75,20 @@ void Schemas::add_file(const files::path& path) {
         std::sort(found.begin(), found.end());
         if (found.empty())
             throw Stop(kError, fmt::format("there is no .bfbs and no .fbs in {}", path.string()));
-        for (const files::path& each : found) add_file(each);
+        for (const files::path& each : found) add_file(schemas, each);
         return;
     }
     const auto text = content(path);
     if (!text)
         throw Stop(kError,
                    fmt::format("cannot read the schema {}: is there such a file?", path.string()));
-    if (path.extension() == ".fbs") return add(compiled(path, *text));
+    if (path.extension() == ".fbs") return schemas.add(compiled(path, *text));
     const auto schema = core::PayloadSchema::read(std::as_bytes(std::span(*text)));
     if (!schema)
         throw Stop(kError, fmt::format("{} is no binary schema: make one with flatc --binary "
                                        "--schema, or name the .fbs file",
                                        path.string()));
-    add(*schema);
-}
-
-void Schemas::add(const Landscape& landscape) {
-    for (const auto& [name, service] : landscape.services())
-        for (const core::PayloadSchema& schema : service.payloads) add(schema);
-}
-
-const core::PayloadSchema* Schemas::find(std::string_view type) const {
-    const auto found = by_table_.find(type);
-    return found == by_table_.end() ? nullptr : &found->second;
-}
-
-nlohmann::ordered_json Schemas::payload(std::string_view type, Bytes payload) const {
-    const core::PayloadSchema* schema = find(type);
-    if (schema == nullptr)
-        return {{"error",
-                 fmt::format("no schema of {} is known: no running service published one", type)}};
-    const auto read = schema->json(type, payload);
-    if (const auto* unreadable = std::get_if<core::Unreadable>(&read))
-        return {{"error", "it is no sound table: " + unreadable->why}};
-    return nlohmann::ordered_json::parse(std::get<std::string>(read));
+    schemas.add(*schema);
 }
 
 SchemaCache::SchemaCache() : folder_(user_folder()) {}

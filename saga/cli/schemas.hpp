@@ -1,34 +1,17 @@
-// Schemas of payloads, wherever they come from: files, what services published, a cache of that.
+// Schemas from files, and a cache of what services published.
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "saga/cli/landscape.hpp"
-#include "saga/core/payload_json.hpp"
+#include "saga/view/schemas.hpp"
 
 namespace saga::cli {
 
-class Schemas {
-  public:
-    /// The first that knows a table counts.
-    void add(const core::PayloadSchema& schema);
-    /// A .bfbs file, a .fbs file with what it includes, or a folder of them. Throws Stop.
-    void add_file(const std::filesystem::path& path);
-    void add(const Landscape& landscape);
-
-    const core::PayloadSchema* find(std::string_view type) const;
-
-    /// The payload as JSON; {"error": why} when it cannot be shown.
-    nlohmann::ordered_json payload(std::string_view type, Bytes payload) const;
-
-  private:
-    std::map<std::string, core::PayloadSchema, std::less<>> by_table_;
-};
+/// A .bfbs file, a .fbs file with what it includes, or a folder of them. Throws Stop.
+void add_file(Schemas& schemas, const std::filesystem::path& path);
 
 /// What services published, kept for a tool that is started anew for each message: one small file
 /// for each table, in $XDG_CACHE_HOME/saga or ~/.cache/saga.

@@ -13,8 +13,6 @@
 namespace saga::cli {
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr std::size_t kDeepest = 12;  // levels that are drawn
 
 std::string joined(const std::vector<std::string>& words, const char* with) {
@@ -64,7 +62,7 @@ std::string text_of(const Letter& letter) {
                        count_text(static_cast<std::uint64_t>(letter.attempts), "attempt"), why);
 }
 
-std::string payload_text(const ordered_json& payload) {
+std::string payload_text(const nlohmann::ordered_json& payload) {
     return payload.is_object() && payload.size() == 1 && payload.contains("error")
                ? "(" + payload["error"].get<std::string>() + ")"
                : line(payload);
@@ -93,9 +91,9 @@ Cell kind_cell(const Fact& fact) {
     return {std::string(core::name_of(fact.kind)), drawn(fact, 0).style};
 }
 
-Cell course_cell(const Judgement& judgement) {
+Cell course_cell(Course course) {
     const auto style = [&] {
-        switch (judgement.course) {
+        switch (course) {
             case Course::completed:
                 return Cell::Style::green;
             case Course::undo_failed:
@@ -109,7 +107,7 @@ Cell course_cell(const Judgement& judgement) {
         }
         return Cell::Style::plain;
     }();
-    return {std::string(name_of(judgement.course)), style};
+    return {std::string(name_of(course)), style};
 }
 
 std::vector<std::size_t> depths(const std::vector<Fact>& facts) {
@@ -215,67 +213,11 @@ std::vector<std::string> advice(const Inquiry& inquiry) {
 }
 
 void print_end(const Inquiry& inquiry, const Paint& paint, Time now) {
-    const Cell course = course_cell(inquiry.judgement);
+    const Cell course = course_cell(inquiry.judgement.course);
     out(fmt::format("{} {}\n", paint.bold(inquiry.saga),
                     painted(paint, {summary(inquiry, now), course.style})));
     for (const std::string& line : waits(inquiry, now)) out(fmt::format("  {}\n", line));
     for (const std::string& line : advice(inquiry)) note("next: " + line);
-}
-
-ordered_json json_of(const Fact& fact, const ordered_json& payload, Time started) {
-    ordered_json json{{"seq", fact.seq},
-                      {"offset_us", (fact.time - started).count()},
-                      {"time", core::rfc3339(fact.time)},
-                      {"service", fact.service},
-                      {"step", fact.step},
-                      {"kind", core::name_of(fact.kind)},
-                      {"event", fact.event},
-                      {"type", fact.type},
-                      {"id", fact.id.text()},
-                      {"cause", nullptr}};
-    if (fact.cause) json["cause"] = fact.cause.text();
-    if (!fact.because.empty()) json["because"] = fact.because;
-    json["payload"] = payload;
-    return json;
-}
-
-ordered_json json_of(const Inquiry& inquiry, Time now, bool events) {
-    const Judgement& judged = inquiry.judgement;
-    constexpr std::array<std::string_view, 4> kWhat{"step", "join", "undo", "timer"};
-    ordered_json json{{"saga", inquiry.saga},
-                      {"state", name_of(judged.course)},
-                      {"started", core::rfc3339(judged.started)},
-                      {"last", core::rfc3339(judged.last)},
-                      {"duration_us", (judged.last - judged.started).count()},
-                      {"failed_by", nullptr},
-                      {"last_word", nullptr},
-                      {"events", inquiry.facts.size()},
-                      {"waits", ordered_json::array()},
-                      {"letters", ordered_json::array()},
-                      {"silent", inquiry.silent}};
-    if (!judged.failed_by.empty()) json["failed_by"] = judged.failed_by;
-    if (!judged.last_word.empty()) json["last_word"] = judged.last_word;
-    for (const Awaited& each : judged.awaited)
-        json["waits"].push_back(
-            {{"what", kWhat.at(static_cast<std::size_t>(each.what))},
-             {"service", each.service},
-             {"step", each.step},
-             {"events", each.events},
-             {"seconds", std::chrono::duration<double>(now - each.since).count()},
-             {"calls", each.calls}});
-    for (const Letter& letter : inquiry.letters)
-        json["letters"].push_back({{"id", letter.name()},
-                                   {"what", letter.what},
-                                   {"step", letter.step},
-                                   {"event", letter.event},
-                                   {"state", letter.state},
-                                   {"attempts", letter.attempts},
-                                   {"reason", letter.reason}});
-    if (!events) return json;
-    json["events"] = ordered_json::array();
-    for (std::size_t i = 0; i < inquiry.facts.size(); ++i)
-        json["events"].push_back(json_of(inquiry.facts[i], inquiry.payloads[i], judged.started));
-    return json;
 }
 
 }  // namespace saga::cli

@@ -12,7 +12,7 @@ namespace saga::cli {
 /// How events are drawn: → forward, ✗ a failure, ← taken back, ■ a last word.
 Cell drawn(const Fact& fact, std::size_t depth);
 Cell kind_cell(const Fact& fact);
-Cell course_cell(const Judgement& judgement);
+Cell course_cell(Course course);
 /// How far each event is from its saga's first one, by its causes.
 std::vector<std::size_t> depths(const std::vector<Fact>& facts);
 
@@ -31,10 +31,5 @@ std::vector<std::string> advice(const Inquiry& inquiry);
 
 /// All three: the line, what it waits for, and on stderr what to do next.
 void print_end(const Inquiry& inquiry, const Paint& paint, Time now);
-
-nlohmann::ordered_json json_of(const Fact& fact, const nlohmann::ordered_json& payload,
-                               Time started);
-/// `events`: with all of them.
-nlohmann::ordered_json json_of(const Inquiry& inquiry, Time now, bool events);
 
 }  // namespace saga::cli

@@ -1,6 +1,7 @@
 // saga trace, saga show: what became of one saga.
 #include <CLI/CLI.hpp>
 
+#include "saga/cli/course.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/timeline.hpp"
@@ -58,6 +59,7 @@ void follow(const Options& options, Inquiry& inquiry, const Paint& paint, bool w
               [&](const core::Message& message) {
                   if (message.envelope().saga != inquiry.saga) return true;
                   add(inquiry, message);
+                  judge(inquiry);
                   print_event(inquiry, inquiry.facts.size() - 1, options, paint, wide);
                   return moves(inquiry);
               });

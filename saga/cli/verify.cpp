@@ -7,12 +7,12 @@
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/stream_view.hpp"
 #include "saga/verify/stopped.hpp"
+#include "saga/view/message_json.hpp"
 
 namespace saga::cli {
 namespace {

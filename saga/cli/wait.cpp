@@ -3,6 +3,7 @@
 #include <saga/detail/event_type.hpp>
 
 #include "saga/cli/interrupt.hpp"
+#include "saga/cli/observer.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/timeline.hpp"
 #include "saga/core/subject.hpp"
@@ -22,33 +23,50 @@ struct Word {
     std::chrono::microseconds took{0};
 };
 
+std::optional<Word> word_of(const core::Envelope& envelope, const std::string& saga) {
+    if (envelope.saga != saga || envelope.kind != Kind::ended) return std::nullopt;
+    return Word{std::string(detail::split_type(envelope.type).name), std::string(envelope.because),
+                envelope.time - envelope.started};
+}
+
 /// A reader of one filter that ends with the first last word of the saga.
 std::optional<Word> read(const Options& options, const std::string& saga,
                          const runtime::StreamView::Range& range) {
     std::optional<Word> word;
     runtime::StreamView view(options.reach());
     view.read(range, [&](const core::Message& message) {
-        const core::Envelope& envelope = message.envelope();
-        if (envelope.saga != saga || envelope.kind != Kind::ended) return true;
-        word = Word{std::string(detail::split_type(envelope.type).name),
-                    std::string(envelope.because), envelope.time - envelope.started};
-        return false;
+        word = word_of(message.envelope(), saga);
+        return !word;
     });
     return word;
 }
 
+/// What was said already, as an observer knows it, or else the stream.
+std::optional<Word> said(const Options& options, bus::NatsClient& client, const std::string& saga,
+                         const StreamState& head) {
+    if (const auto events = Observer(client, options.timeout).events(saga, head)) {
+        for (const bus::StoredMessage& each : *events) {
+            const auto envelope = core::decode(each.bytes);
+            if (!std::holds_alternative<core::Envelope>(envelope)) continue;
+            if (auto word = word_of(std::get<core::Envelope>(envelope), saga)) return word;
+        }
+        return std::nullopt;
+    }
+    const std::string partition = fmt::format("saga.*.ended.*.{}", core::partition_token(saga));
+    for (const std::string& filter : {partition, fmt::format("{}.{}", partition, saga)})
+        if (auto word = read(options, saga, {.filter = filter, .timeout = options.timeout}))
+            return word;
+    return std::nullopt;
+}
+
 std::optional<Word> await(const Options& options, const Given& given) {
     const auto client = options.connect();
-    const std::uint64_t head = stream_state(*client, options.timeout).last_seq;
-    const std::string partition =
-        fmt::format("saga.*.ended.*.{}", core::partition_token(given.saga));
-    for (const std::string& filter : {partition, fmt::format("{}.{}", partition, given.saga)})
-        if (auto word = read(options, given.saga, {.filter = filter, .timeout = options.timeout}))
-            return word;
+    const StreamState head = stream_state(*client, options.timeout);
+    if (auto word = said(options, *client, given.saga, head)) return word;
     const Interrupt interrupt;
     auto word = read(options, given.saga,
                      {.filter = "saga.*.ended.>",
-                      .from = head + 1,
+                      .from = head.last_seq + 1,
                       .timeout = given.timeout,
                       .follow = true,
                       .stop = [&] { return interrupt.asked(); }});

@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/history.hpp"
 #include "saga/cli/interrupt.hpp"
+#include "saga/cli/landscape.hpp"
 #include "saga/cli/output.hpp"
+#include "saga/cli/schemas.hpp"
 #include "saga/cli/timeline.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"

@@ -6,13 +6,13 @@
 #include <random>
 #include <saga/detail/code.hpp>
 
-#include "saga/cli/base64.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/runtime/contract_json.hpp"
+#include "saga/view/base64.hpp"
+#include "saga/view/message_json.hpp"
 #include "tests/landscape/landscape.hpp"
 
 using namespace saga;
-using namespace saga::cli;
+using namespace saga::view;
 
 namespace {
 

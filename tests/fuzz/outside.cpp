@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/jetstream.hpp"
-#include "saga/cli/base64.hpp"
 #include "saga/cli/broker_info.hpp"
 #include "saga/cli/dev_status.hpp"
-#include "saga/cli/message_json.hpp"
 #include "saga/cli/participants.hpp"
+#include "saga/view/base64.hpp"
+#include "saga/view/message_json.hpp"
 #include "services/bank/counter.hpp"
 #include "services/bank/ledger.hpp"
 #include "tests/fuzz/targets.hpp"

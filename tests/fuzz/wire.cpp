@@ -7,13 +7,13 @@
 #include <variant>
 
 #include "engine_generated.h"
-#include "saga/cli/message_json.hpp"
 #include "saga/core/limits.hpp"
 #include "saga/core/payload_json.hpp"
 #include "saga/core/payload_rules.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
 #include "saga/runtime/operations.hpp"
+#include "saga/view/message_json.hpp"
 #include "shop_events.hpp"
 #include "tests/fuzz/targets.hpp"
 
@@ -181,8 +181,8 @@ void subject(Bytes input) {
 }
 
 void decoded(Bytes input) {
-    static const cli::Schemas schemas = [] {
-        cli::Schemas all;
+    static const view::Schemas schemas = [] {
+        view::Schemas all;
         for (const std::string_view bfbs :
              {shop::order::kOrderSchema, shop::inventory::kInventorySchema,
               shop::payment::kPaymentSchema, shop::shipping::kShippingSchema})
@@ -190,7 +190,7 @@ void decoded(Bytes input) {
         return all;
     }();
     const std::vector<std::byte> body(input.begin(), input.end());
-    const std::string line = cli::line(cli::message_json(body, schemas));
+    const std::string line = view::line(view::message_json(body, schemas));
     must_be_harmless(line);
     must(json::accept(line), "what is shown is no JSON");
 }

@@ -10,7 +10,7 @@
 #include <saga/detail/event_type.hpp>
 #include <set>
 
-#include "saga/cli/message_json.hpp"
+#include "saga/view/message_json.hpp"
 #include "shop_events.hpp"
 
 namespace files = std::filesystem;
@@ -27,9 +27,9 @@ std::vector<std::byte> content(const files::path& path) {
     return {bytes.begin(), bytes.end()};
 }
 
-const cli::Schemas& schemas() {
-    static const cli::Schemas all = [] {
-        cli::Schemas read;
+const view::Schemas& schemas() {
+    static const view::Schemas all = [] {
+        view::Schemas read;
         for (const std::string_view bfbs :
              {shop::order::kOrderSchema, shop::inventory::kInventorySchema,
               shop::payment::kPaymentSchema, shop::shipping::kShippingSchema,
@@ -64,9 +64,9 @@ const std::map<std::string, Again> kTables =
 std::string shown(const std::string& name, Bytes bytes) {
     const auto read = core::decode(bytes);
     const auto* envelope = std::get_if<core::Envelope>(&read);
-    if (envelope == nullptr) return cli::line(cli::payload_json(name, bytes, schemas()));
+    if (envelope == nullptr) return view::line(view::payload_json(name, bytes, schemas()));
     CHECK(envelope->type == name);
-    return cli::line(cli::message_json(bytes, schemas()));
+    return view::line(view::message_json(bytes, schemas()));
 }
 Bytes payload_of(const std::vector<std::byte>& bytes) {
     const auto read = core::decode(bytes);
@@ -102,8 +102,8 @@ TEST_CASE("golden: handlers are given what the first release wrote") {
         const auto bytes = content(files::path(SCHEMAS_GOLDEN) / (name + ".bin"));
         const auto payload = payload_of(bytes);
         const std::vector<std::byte> aligned(payload.begin(), payload.end());
-        CHECK(cli::line(cli::payload_json(name, read(aligned), schemas())) ==
-              cli::line(cli::payload_json(name, aligned, schemas())));
+        CHECK(view::line(view::payload_json(name, read(aligned), schemas())) ==
+              view::line(view::payload_json(name, aligned, schemas())));
     }
 }
 

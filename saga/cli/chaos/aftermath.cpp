@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/jetstream.hpp"
-#include "saga/cli/base64.hpp"
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/store/statement.hpp"
+#include "saga/view/base64.hpp"
 
 namespace saga::cli {
 namespace {

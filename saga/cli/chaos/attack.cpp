@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "saga/cli/base64.hpp"
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/view/base64.hpp"
 
 namespace saga::cli {
 namespace {

@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "saga/bus/jetstream.hpp"
-#include "saga/cli/base64.hpp"
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/history.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/view/base64.hpp"
 
 namespace saga::cli {
 namespace {

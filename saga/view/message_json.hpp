@@ -3,10 +3,10 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "saga/cli/schemas.hpp"
 #include "saga/core/envelope.hpp"
+#include "saga/view/schemas.hpp"
 
-namespace saga::cli {
+namespace saga::view {
 
 /// Any bytes: what is no event is {"error": why, "bytes": how many, "begins": base64}. A dead
 /// letter's payload carries, decoded, the message that it is about.
@@ -20,4 +20,4 @@ nlohmann::ordered_json payload_json(std::string_view type, Bytes payload, const 
 /// One line, harmless on a terminal; what is no UTF-8 is replaced.
 std::string line(const nlohmann::ordered_json& json);
 
-}  // namespace saga::cli
+}  // namespace saga::view

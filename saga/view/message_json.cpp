@@ -1,4 +1,4 @@
-#include "saga/cli/message_json.hpp"
+#include "saga/view/message_json.hpp"
 
 #include <fmt/format.h>
 
@@ -7,11 +7,11 @@
 #include <saga/detail/event_type.hpp>
 
 #include "engine_generated.h"
-#include "saga/cli/base64.hpp"
 #include "saga/core/limits.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/view/base64.hpp"
 
-namespace saga::cli {
+namespace saga::view {
 namespace {
 
 using nlohmann::ordered_json;
@@ -143,4 +143,4 @@ std::string line(const nlohmann::ordered_json& json) {
     return safe;
 }
 
-}  // namespace saga::cli
+}  // namespace saga::view

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-namespace saga::cli {
+namespace saga::view {
 
 std::string to_base64(Bytes bytes);
 /// Empty when it is none.
 std::optional<std::vector<std::byte>> from_base64(std::string_view text);
 
-}  // namespace saga::cli
+}  // namespace saga::view

@@ -1,8 +1,8 @@
-#include "saga/cli/base64.hpp"
+#include "saga/view/base64.hpp"
 
 #include <sodium.h>
 
-namespace saga::cli {
+namespace saga::view {
 
 constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
 
@@ -24,4 +24,4 @@ std::optional<std::vector<std::byte>> from_base64(std::string_view text) {
     return bytes;
 }
 
-}  // namespace saga::cli
+}  // namespace saga::view
