@@ -1,8 +1,9 @@
+#!/usr/bin/env python3
 """How each participant is made ready: its packages, its code from the schemas, its program.
 
 Packages come by the language's own client, at the versions and hashes that stand beside the
 sources. What was made stays in a folder, under a stamp of all that it was made of: the next run
-needs no network.
+needs no network. As a program it makes all of them ready.
 """
 import base64
 import fcntl
@@ -202,3 +203,7 @@ def ready_ones(languages):
             if os.environ.get("CI") == "true":
                 sys.exit(f"CI has to run it: {why}")
     return found
+
+if __name__ == "__main__":  # makes all of them ready
+    for language in LANGUAGES:
+        print(language.ready().folder, flush=True)
