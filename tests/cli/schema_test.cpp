@@ -6,8 +6,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "saga/cli/base64.hpp"
 #include "saga/flow/evolution.hpp"
+#include "saga/view/base64.hpp"
 #include "tests/cli/town.hpp"
 
 using namespace saga::testing;
@@ -136,7 +136,7 @@ TEST_CASE("schema ls, export: what running services carry") {
         REQUIRE(town.drive_all([&] { return town.at_rest(); }));
         const json stored = town.request("$JS.API.STREAM.MSG.GET.SAGA", R"({"seq":1})");
         const auto body =
-            saga::cli::from_base64(stored["message"]["data"].get<std::string>()).value();
+            saga::view::from_base64(stored["message"]["data"].get<std::string>()).value();
         const TempFolder home;
         const Ran decoded =
             run_to_end({saga_program(),

@@ -38,7 +38,7 @@ class DeafPort {
 
 TEST_CASE("shop: tries to connect again for as long as its patience") {
     const DeafPort port;
-    const Options options{.server = port.url(), .patience = std::chrono::seconds(1)};
+    const Options options{.address = {.url = port.url()}, .patience = std::chrono::seconds(1)};
     std::string said;
     try {
         static_cast<void>(options.connect());
