@@ -139,6 +139,7 @@ void follow(const Options& options, Inquiry& inquiry, Steady::time_point until,
               [&](const core::Message& message) {
                   if (message.envelope().saga != inquiry.saga) return true;
                   add(inquiry, message);
+                  judge(inquiry);
                   return !met();
               });
     if (interrupt.asked()) throw Stop(kInterrupted, "interrupted");

@@ -171,12 +171,8 @@ class Permissions {
         add("_SAGA.{}.>");         // and what that one answers
         for (const std::string& other : names_)
             if (!services_.contains(other)) publish.insert(inbox_of(other) + ".>");
-        Subjects subscribe{fmt::format("saga-ctl.{}.*", name)};
-        for (const std::string_view word : {"PING", "INFO", "STATS"}) {
-            subscribe.insert(fmt::format("$SRV.{}", word));
-            subscribe.insert(fmt::format("$SRV.{}.{}", word, name));
-            subscribe.insert(fmt::format("$SRV.{}.{}.*", word, name));
-        }
+        Subjects subscribe = discovery(name);
+        subscribe.insert(fmt::format("saga-ctl.{}.*", name));
         return user(name, User::Role::service, std::move(publish), std::move(subscribe));
     }
 
@@ -198,6 +194,28 @@ class Permissions {
         }
         return {fmt::format("$JS.API.CONSUMER.CREATE.SAGA.*.{}", filter),
                 "$JS.API.CONSUMER.DELETE.SAGA.*", "$JS.API.CONSUMER.MSG.NEXT.SAGA.*"};
+    }
+
+    /// Looks, and answers those who look, and whoever asks who is there.
+    User observer(Subjects publish, const Subjects& never) const {
+        const std::string name(kObserver);
+        publish.insert("_SAGA." + name + ".>");
+        for (const std::string& other : names_)
+            if (!services_.contains(other)) publish.insert(inbox_of(other) + ".>");
+        Subjects subscribe = discovery(name);
+        subscribe.insert(core::request_subject(name, "*"));
+        subscribe.insert("_SAGA." + name + ".>");
+        return user(name, User::Role::observer, std::move(publish), std::move(subscribe), never);
+    }
+
+    static Subjects discovery(const std::string& name) {
+        Subjects subjects;
+        for (const std::string_view word : {"PING", "INFO", "STATS"}) {
+            subjects.insert(fmt::format("$SRV.{}", word));
+            subjects.insert(fmt::format("$SRV.{}.{}", word, name));
+            subjects.insert(fmt::format("$SRV.{}.{}.*", word, name));
+        }
+        return subjects;
     }
 
     User client_user(const std::string& name, const std::set<std::string>& requests) const {
@@ -226,7 +244,8 @@ class Permissions {
         for (const std::string& stream : streams) publish.insert("$JS.API.STREAM.INFO." + stream);
         for (const core::Verb& verb : core::kReadVerbs)
             publish.insert(core::request_subject("*", verb.name));
-        if (!acts) return user(name, User::Role::observer, std::move(publish), {}, never);
+        publish.insert(core::request_subject(kObserver, "*"));
+        if (!acts) return observer(std::move(publish), never);
         for (const std::string& stream : streams)
             for (const std::string_view verb : {"CREATE", "UPDATE"})
                 publish.insert(fmt::format("$JS.API.STREAM.{}.{}", verb, stream));

@@ -197,6 +197,20 @@ class Landscape:
         self.house.open.remove(command)
         return command
 
+    def observe(self, folder, *more):
+        """An observer that has read all there is."""
+        observer = Command(
+            [self.house.program("observer"), "--data", str(self.house.folder / folder), *more],
+            self.house.environment(NATS_URL=self.url))
+        self.house.open.append(observer)
+
+        def level():
+            h.expect(observer.running(), "the observer has ended")
+            state = self.saga("services", "observer", "--json")
+            return state.code == 0 and state.json()[0]["ready"]
+        h.wait_for("the observer is level", level, 60)
+        return observer
+
     def saga(self, *args, seconds=60):
         return self.run("saga", *args, seconds=seconds)
 
