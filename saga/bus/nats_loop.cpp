@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 #include <utility>
 
 namespace saga::bus {
@@ -20,6 +21,31 @@ constexpr int kLastReads = 1'000;    // of what had come before the end
 constexpr auto kFirstPause = std::chrono::milliseconds(50);
 constexpr int kDoublings = 5;  // pauses between attempts grow to 1.6 seconds
 
+/// nats.c tells errors on a thread of its own, and may do so when the connection is gone and its
+/// loop with it: they are told to a number, which leads to a loop while that lives. Never
+/// destroyed, since that thread goes on until the process ends.
+struct Living {
+    std::mutex mutex;
+    std::uintptr_t last = 0;
+    std::map<std::uintptr_t, NatsLoop*> loops;
+};
+Living& living() {
+    static auto& all = *new Living;
+    return all;
+}
+
+std::uintptr_t enter(NatsLoop& loop) {
+    Living& all = living();
+    const std::lock_guard lock(all.mutex);
+    all.loops.emplace(++all.last, &loop);
+    return all.last;
+}
+void leave(std::uintptr_t number) {
+    Living& all = living();
+    const std::lock_guard lock(all.mutex);
+    all.loops.erase(number);
+}
+
 }  // namespace
 
 NatsLoop::NatsLoop(Address address, std::string name)
@@ -28,9 +54,11 @@ NatsLoop::NatsLoop(Address address, std::string name)
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     SAGA_ASSERT(wake_ >= 0);
     options_for(address_, name_);  // a wrong address is said at once, not again and again
+    number_ = enter(*this);
 }
 
 NatsLoop::~NatsLoop() {
+    leave(number_);
     if (connecting_.joinable()) connecting_.join();
     if (connected_) {  // it was made and never taken
         connection_.reset(connected_->first);
@@ -70,9 +98,13 @@ natsStatus NatsLoop::detach(void*) {
     return NATS_OK;
 }
 
-void NatsLoop::failed(natsConnection*, natsSubscription*, natsStatus status, void* loop) {
+void NatsLoop::failed(natsConnection*, natsSubscription*, natsStatus status, void* number) {
     if (status != NATS_NOT_PERMITTED) return;
-    auto& self = *static_cast<NatsLoop*>(loop);
+    Living& all = living();
+    const std::lock_guard alive(all.mutex);
+    const auto found = all.loops.find(reinterpret_cast<std::uintptr_t>(number));
+    if (found == all.loops.end()) return;
+    NatsLoop& self = *found->second;
     const std::lock_guard lock(self.mutex_);
     self.denied_.push_back(describe(status));
     self.wake();
@@ -91,7 +123,9 @@ void NatsLoop::connect() {
             const Nats<natsOptions> options = options_for(address_, name_);
             natsOptions_SetPingInterval(options.get(), 0);  // the reader's heartbeats say more
             natsOptions_SetIOBufSize(options.get(), kBuffer);
-            natsOptions_SetErrorHandler(options.get(), &NatsLoop::failed, this);
+            natsOptions_SetErrorHandler(
+                options.get(), &NatsLoop::failed,
+                reinterpret_cast<void*>(number_));  // NOLINT(performance-no-int-to-ptr): a number
             check(natsOptions_SetEventLoop(options.get(), this, &attach, &want_read, &want_write,
                                            &detach),
                   "nats.c takes no event loop");

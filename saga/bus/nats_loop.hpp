@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,13 +45,14 @@ class NatsLoop {
     static natsStatus want_write(void* data, bool on);
     static natsStatus detach(void* data);
     static void failed(natsConnection* connection, natsSubscription* subscription,
-                       natsStatus status, void* loop);
+                       natsStatus status, void* number);
     void connect();
     bool readable() const;
     void close();
 
     Address address_;
     std::string name_;
+    std::uintptr_t number_ = 0;  ///< by which nats.c's own thread finds it
     int wake_ = -1;
     int socket_ = -1;
     std::atomic<bool> writes_ = false;
