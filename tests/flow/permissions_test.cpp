@@ -119,14 +119,17 @@ TEST_CASE("permissions: who reads the stream makes any consumer but a service's"
     }
 }
 
-TEST_CASE("permissions: the observer acts on nothing that the operator acts on") {
+TEST_CASE("permissions: the observer looks and answers, and acts on nothing") {
     const auto users = flow::users_of(choreography(kShop), {});
     const flow::User observer = user(users, "observer"), op = user(users, "operator");
-    CHECK(std::includes(op.publish.begin(), op.publish.end(), observer.publish.begin(),
-                        observer.publish.end()));
+    CHECK(has(observer.subscribe, "saga-ctl.observer.*"));
+    for (const std::string& subject : observer.publish)
+        CHECK_MESSAGE((has(op.publish, subject) || subject.starts_with("_INBOX.") ||
+                       subject.starts_with("_SAGA.observer.")),
+                      subject);
     for (const auto* acts :
-         {"saga-ctl.*.retry", "saga-ctl.*.skip", "saga-ctl.*.drop", "saga-ctl.*.backup",
-          "$JS.API.STREAM.CREATE.SAGA", "$KV.SAGA_CONTRACTS.*"}) {
+         {"saga-ctl.*.retry", "saga-ctl.*.skip", "saga-ctl.*.drop", "saga-ctl.*.undo",
+          "saga-ctl.*.backup", "$JS.API.STREAM.CREATE.SAGA", "$KV.SAGA_CONTRACTS.*"}) {
         CHECK(has(op.publish, acts));
         CHECK_FALSE(has(observer.publish, acts));
     }
