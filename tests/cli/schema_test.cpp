@@ -150,7 +150,7 @@ TEST_CASE("schema ls, export: what running services carry") {
 TEST_CASE("schema ls, export: contracts that carry no schema, or none that is sound") {
     Town town(servers().front());
     const auto with = [&](const json& schemas) {
-        const std::string path = (files::path(town.folder.path()) / "till.json").string();
+        std::string path = (files::path(town.folder.path()) / "till.json").string();
         write(path, json{{"format", 1},
                          {"service", "till"},
                          {"reactions", {"s.desk.Begun"}},
