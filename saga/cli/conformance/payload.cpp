@@ -1,6 +1,6 @@
 #include "saga/cli/conformance/payload.hpp"
 
-#include <flatbuffers/reflection_generated.h>
+#include <flatbuffers/reflection.h>
 
 #include <algorithm>
 #include <charconv>
@@ -141,26 +141,8 @@ class Maker {
 
     /// Bytes of a scalar; 0: it is none.
     static flatbuffers::uoffset_t size_of(BaseType type) {
-        switch (type) {
-            case BaseType::UType:
-            case BaseType::Bool:
-            case BaseType::Byte:
-            case BaseType::UByte:
-                return 1;
-            case BaseType::Short:
-            case BaseType::UShort:
-                return 2;
-            case BaseType::Int:
-            case BaseType::UInt:
-            case BaseType::Float:
-                return 4;
-            case BaseType::Long:
-            case BaseType::ULong:
-            case BaseType::Double:
-                return 8;
-            default:
-                return 0;
-        }
+        return flatbuffers::IsScalar(type) ? flatbuffers::uoffset_t(flatbuffers::GetTypeSize(type))
+                                           : 0;
     }
 
     const reflection::Schema& schema_;
