@@ -169,9 +169,11 @@ class Bus {
     // Requests, to us and by us. Subjects are listened to until unlisten() or the connection's end.
     virtual void listen(std::vector<std::string> subjects) = 0;
     virtual void unlisten() = 0;
-    virtual void answer(const std::string& reply, std::string_view body) = 0;
-    virtual void ask(const std::string& subject, std::string_view body,
-                     std::chrono::milliseconds timeout, Done<std::string> done) = 0;
+    virtual void answer(const std::string& reply, std::string_view body,
+                        const core::Headers& headers) = 0;
+    virtual void ask(const std::string& subject, const core::Headers& headers,
+                     std::string_view body, std::chrono::milliseconds timeout,
+                     Done<std::string> done) = 0;
 };
 
 }  // namespace saga::bus

@@ -149,7 +149,28 @@ Result<StoredMessage> read_message(std::string_view text) {
     });
 }
 
+namespace {
+
+/// {"stream":"SAGA","seq":42}, as nearly all of them are, with or without the space that some
+/// nats-servers write; anything else is for the reader of JSON.
+std::optional<PubAck> plain_ack(std::string_view text) {
+    constexpr std::string_view kBegin = R"({"stream":")", kThen = R"("seq":)";
+    if (!text.starts_with(kBegin)) return std::nullopt;
+    text.remove_prefix(kBegin.size());
+    const auto quote = text.find_first_of("\"\\");
+    if (quote == std::string_view::npos || text[quote] != '"') return std::nullopt;
+    text.remove_prefix(quote + 1);
+    if (!text.starts_with(',')) return std::nullopt;
+    text.remove_prefix(text.starts_with(", ") ? 2 : 1);
+    if (!text.starts_with(kThen) || !text.ends_with('}')) return std::nullopt;
+    const auto seq = number(text.substr(kThen.size(), text.size() - kThen.size() - 1));
+    return seq ? std::optional(PubAck{*seq, false}) : std::nullopt;
+}
+
+}  // namespace
+
 Result<PubAck> read_pub_ack(std::string_view text) {
+    if (const auto ack = plain_ack(text)) return *ack;
     return read_as<PubAck>(text, [](const json& ack) {
         return PubAck{ack.at("seq").get<std::uint64_t>(), ack.value("duplicate", false)};
     });

@@ -84,16 +84,20 @@ void NatsBus::poll(Listener& listener, Steady now) {
     drain_acks(listener, Channel::events, event_acks_);
     drain_acks(listener, Channel::letters, letter_acks_);
     drain_box(api_);
-    drain_box(asks_);
+    for (auto& [subject, box] : asks_) drain_box(box);
     drain_requests(listener);
     expire(api_);
-    expire(asks_);
+    for (auto& [subject, box] : asks_) expire(box);
     if (now_ - heard_ > kSilence) loop_.drop("the broker is silent");
 }
 
 void NatsBus::wait(Steady until) {
-    for (const Box* box : {&api_, &asks_})
-        for (const auto& [token, asked] : box->open) until = std::min(until, asked.until);
+    spent_.clear();
+    const auto until_late = [&](const Box& box) {
+        for (const auto& [token, asked] : box.open) until = std::min(until, asked.until);
+    };
+    until_late(api_);
+    for (const auto& [subject, box] : asks_) until_late(box);
     if (up_) until = std::min(until, heard_ + kSilence + std::chrono::milliseconds(1));
     loop_.wait(until);
 }
@@ -103,8 +107,7 @@ void NatsBus::connected(Listener& listener) {
     heard_ = now_;
     event_acks_ = subscribe(inbox("a.*"));
     letter_acks_ = subscribe(inbox("l.*"));
-    api_.subscription = subscribe(inbox("r.*"));
-    asks_.subscription = subscribe(inbox("q.*"));
+    open(api_);
     listener.connected({.url = loop_.url()});
 }
 
@@ -115,10 +118,12 @@ void NatsBus::disconnected(Listener& listener) {
     letter_acks_.reset();
     requests_.clear();
     const Problem problem{Trouble::disconnected, 0, loop_.why()};
-    fail_all(api_, problem);
-    fail_all(asks_, problem);
     api_.subscription.reset();
-    asks_.subscription.reset();
+    fail_all(api_, problem);
+    for (auto& [subject, box] : asks_) {
+        box.subscription.reset();
+        fail_all(box, problem);
+    }
     listener.disconnected(loop_.why());
 }
 
@@ -134,7 +139,7 @@ bool NatsBus::next(const Nats<natsSubscription>& subscription, Nats<natsMsg>& me
                    bool& nobody) {
     std::uint64_t queued = 0;
     nobody = false;
-    message.reset();
+    if (message) spent_.push_back(std::move(message));
     if (!subscription || natsSubscription_QueuedMsgs(subscription.get(), &queued) != NATS_OK ||
         queued == 0)
         return false;
@@ -206,6 +211,10 @@ void NatsBus::drain_acks(Listener& listener, Channel channel, const Nats<natsSub
     }
 }
 
+void NatsBus::open(Box& box) {
+    box.subscription = subscribe(inbox(box.name + ".*"));
+}
+
 void NatsBus::drain_box(Box& box) {
     Nats<natsMsg> message;
     bool nobody = false;
@@ -265,26 +274,26 @@ void NatsBus::send(const std::string& subject, const std::string& reply, Bytes b
                                reinterpret_cast<const char*>(body.data()),
                                static_cast<int>(body.size())) != NATS_OK)
         return;  // without a connection everything asked ends as disconnected
-    const Nats<natsMsg> message(made);
-    for (const auto& [name, value] : headers) natsMsgHeader_Set(made, name.c_str(), value.c_str());
+    spent_.emplace_back(made);
+    for (const auto& [name, value] : headers) natsMsgHeader_Set(made, name.data(), value.c_str());
     natsConnection_PublishMsg(loop_.connection(), made);
 }
 
-void NatsBus::request(Box& box, std::string_view name, const std::string& subject,
-                      std::string_view body, std::chrono::milliseconds timeout,
-                      const core::Headers& headers, Answered answered) {
+void NatsBus::request(Box& box, const std::string& subject, std::string_view body,
+                      std::chrono::milliseconds timeout, const core::Headers& headers,
+                      Answered answered) {
     if (!up_) {
         const Problem problem{Trouble::disconnected, 0, loop_.why()};
         return answered(nullptr, &problem);
     }
     const std::uint64_t token = ++last_token_;
     box.open.emplace(token, Asked{std::move(answered), now_ + timeout});
-    send(subject, fmt::format("{}.{}.{}", prefix_, name, token), bytes_of(body), headers);
+    send(subject, fmt::format("{}.{}.{}", prefix_, box.name, token), bytes_of(body), headers);
 }
 
 void NatsBus::api(const std::string& subject, const std::string& body,
                   std::function<void(Result<std::string_view>)> done) {
-    request(api_, "r", subject, body, core::kApiTimeout, {},
+    request(api_, subject, body, core::kApiTimeout, {},
             [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 done(text_of(message));
@@ -336,7 +345,7 @@ void NatsBus::get(const std::string& bucket, const std::string& key,
                   Done<std::optional<Entry>> done) {
     const std::string subject =
         fmt::format("$JS.API.DIRECT.GET.KV_{}.$KV.{}.{}", bucket, bucket, key);
-    request(api_, "r", subject, "", core::kApiTimeout, {},
+    request(api_, subject, "", core::kApiTimeout, {},
             [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 if (header(message, "Status") == "404") return done(std::optional<Entry>());
@@ -352,7 +361,7 @@ void NatsBus::put(const std::string& bucket, const std::string& key, const std::
     core::Headers headers;
     if (revision)
         headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(*revision));
-    request(api_, "r", fmt::format("$KV.{}.{}", bucket, key), value, core::kApiTimeout, headers,
+    request(api_, fmt::format("$KV.{}.{}", bucket, key), value, core::kApiTimeout, headers,
             [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 Result<PubAck> ack = read_pub_ack(text_of(message));
@@ -370,13 +379,17 @@ void NatsBus::unlisten() {
     requests_.clear();
 }
 
-void NatsBus::answer(const std::string& reply, std::string_view body) {
-    send(reply, "", bytes_of(body), {});
+void NatsBus::answer(const std::string& reply, std::string_view body,
+                     const core::Headers& headers) {
+    send(reply, "", bytes_of(body), headers);
 }
 
-void NatsBus::ask(const std::string& subject, std::string_view body,
+void NatsBus::ask(const std::string& subject, const core::Headers& headers, std::string_view body,
                   std::chrono::milliseconds timeout, Done<std::string> done) {
-    request(asks_, "q", subject, body, timeout, {},
+    Box& box = asks_[subject];
+    if (box.name.empty()) box.name = fmt::format("q{}", asks_.size());
+    if (up_ && !box.subscription) open(box);
+    request(box, subject, body, timeout, headers,
             [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 done(std::string(text_of(message)));

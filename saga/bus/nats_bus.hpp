@@ -41,9 +41,10 @@ class NatsBus final : public Bus {
              std::optional<std::uint64_t> revision, Done<std::uint64_t> done) override;
     void listen(std::vector<std::string> subjects) override;
     void unlisten() override;
-    void answer(const std::string& reply, std::string_view body) override;
-    void ask(const std::string& subject, std::string_view body, std::chrono::milliseconds timeout,
-             Done<std::string> done) override;
+    void answer(const std::string& reply, std::string_view body,
+                const core::Headers& headers) override;
+    void ask(const std::string& subject, const core::Headers& headers, std::string_view body,
+             std::chrono::milliseconds timeout, Done<std::string> done) override;
 
   private:
     /// An answer's message, or why there is none.
@@ -55,6 +56,7 @@ class NatsBus final : public Bus {
     /// Requests whose answers come to one inbox. A server's "nobody listens" comes without the
     /// subject that it is about, so it is taken for all that are open in the same box.
     struct Box {
+        std::string name;
         Nats<natsSubscription> subscription;
         std::map<std::uint64_t, Asked> open;
     };
@@ -69,12 +71,13 @@ class NatsBus final : public Bus {
     void drain_messages(Listener& listener);
     void status(Listener& listener, natsMsg* message);
     void drain_acks(Listener& listener, Channel channel, const Nats<natsSubscription>& inbox);
+    void open(Box& box);
     void drain_box(Box& box);
     void drain_requests(Listener& listener);
     void expire(Box& box);
     void fail_all(Box& box, const Problem& problem);
 
-    void request(Box& box, std::string_view name, const std::string& subject, std::string_view body,
+    void request(Box& box, const std::string& subject, std::string_view body,
                  std::chrono::milliseconds timeout, const core::Headers& headers,
                  Answered answered);
     void api(const std::string& subject, const std::string& body,
@@ -88,8 +91,12 @@ class NatsBus final : public Bus {
     bool up_ = false;
     std::uint64_t last_token_ = 0, generation_ = 0;
     Nats<natsSubscription> messages_, event_acks_, letter_acks_;
-    Box api_, asks_;
+    Box api_{"r", nullptr, {}};
+    std::map<std::string, Box> asks_;  ///< by subject
     std::vector<Nats<natsSubscription>> requests_;
+    /// Messages that are done with. Another thread of nats.c frees them, woken by the first of a
+    /// heap: one at a time they would wake it each, and it would hold up our next allocations.
+    std::vector<Nats<natsMsg>> spent_;
 };
 
 }  // namespace saga::bus

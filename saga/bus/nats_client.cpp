@@ -5,8 +5,12 @@
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
+
+#include "saga/bus/no_answer.hpp"
+#include "saga/core/shard.hpp"
 
 namespace saga::bus {
 namespace {
@@ -18,6 +22,9 @@ constexpr auto kIdempotencyKey = "Idempotency-Key";
 constexpr std::chrono::milliseconds kPing{2'000};
 constexpr int kPingsUnanswered = 2;
 
+std::string body_of(natsMsg* message) {
+    return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
+}
 std::vector<std::byte> bytes_of(natsMsg* message) {
     const auto* begin = reinterpret_cast<const std::byte*>(natsMsg_GetData(message));
     return {begin, begin + natsMsg_GetDataLength(message)};
@@ -29,7 +36,7 @@ Nats<natsMsg> message_to(const std::string& subject, Bytes body, const core::Hea
                          reinterpret_cast<const char*>(body.data()), static_cast<int>(body.size())),
           "cannot make a message for " + subject);
     Nats<natsMsg> message(made);
-    for (const auto& [name, value] : headers) natsMsgHeader_Set(made, name.c_str(), value.c_str());
+    for (const auto& [name, value] : headers) natsMsgHeader_Set(made, name.data(), value.c_str());
     return message;
 }
 
@@ -57,23 +64,26 @@ std::string forbidden(natsConnection* connection, const std::string& subject) {
     return ours || said.find("Subscription") != std::string_view::npos ? text : "";
 }
 
-[[noreturn]] void no_answer(natsConnection* connection, natsStatus status,
-                            const std::string& subject, std::chrono::milliseconds timeout) {
+Trouble trouble_of(natsStatus status) {
+    switch (status) {
+        case NATS_NO_RESPONDERS:
+            return Trouble::no_responders;
+        case NATS_TIMEOUT:
+            return Trouble::timeout;
+        default:
+            return Trouble::disconnected;
+    }
+}
+
+[[noreturn]] void give_up(natsConnection* connection, natsStatus status, const std::string& subject,
+                          std::chrono::milliseconds timeout) {
     if (const std::string said = forbidden(connection, subject); !said.empty())
         throw NoAnswer(Trouble::refused,
                        fmt::format("the broker does not permit that ({}): give the user of this "
                                    "program the rights that `saga permissions` lists",
                                    said));
-    switch (status) {
-        case NATS_NO_RESPONDERS:
-            throw NoAnswer(Trouble::no_responders, "nobody answers on " + subject);
-        case NATS_TIMEOUT:
-            throw NoAnswer(Trouble::timeout,
-                           fmt::format("no answer on {} within {} ms", subject, timeout.count()));
-        default:
-            throw NoAnswer(Trouble::disconnected,
-                           fmt::format("no answer on {}: {}", subject, describe(status)));
-    }
+    const Problem problem{trouble_of(status), 0, describe(status)};
+    throw NoAnswer(problem.trouble, no_answer(problem, subject, timeout));
 }
 
 }  // namespace
@@ -218,7 +228,7 @@ std::vector<std::byte> NatsClient::request(const std::string& subject, Bytes bod
     const natsStatus status =
         natsConnection_RequestMsg(&answer, connection_.get(), question.get(), timeout.count());
     const Nats<natsMsg> owned(answer);
-    if (status != NATS_OK) no_answer(connection_.get(), status, subject, timeout);
+    if (status != NATS_OK) give_up(connection_.get(), status, subject, timeout);
     return bytes_of(answer);
 }
 
@@ -228,27 +238,72 @@ std::string NatsClient::request_text(const std::string& subject, std::string_vie
     return {reinterpret_cast<const char*>(answer.data()), answer.size()};
 }
 
+/// A question whose answers come to a subscription of its own.
+class NatsClient::Poll {
+  public:
+    Poll(const NatsClient& client, const std::string& subject, std::string_view body) {
+        const std::string inbox = new_inbox(client.inbox_prefix_);
+        natsSubscription* made = nullptr;
+        check(natsConnection_SubscribeSync(&made, client.connection_.get(), inbox.c_str()),
+              "cannot subscribe");
+        answers_.reset(made);
+        check(
+            natsConnection_PublishRequest(client.connection_.get(), subject.c_str(), inbox.c_str(),
+                                          body.data(), static_cast<int>(body.size())),
+            "cannot ask on " + subject);
+    }
+
+    /// Null: there is none before `until`, for the reason in `status`.
+    Nats<natsMsg> next(std::chrono::steady_clock::time_point until, natsStatus& status) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        natsMsg* answer = nullptr;
+        status = left.count() <= 0
+                     ? NATS_TIMEOUT
+                     : natsSubscription_NextMsg(&answer, answers_.get(), left.count());
+        return Nats<natsMsg>(answer);
+    }
+
+  private:
+    Nats<natsSubscription> answers_;
+};
+
+std::vector<std::string> NatsClient::request_all(const std::string& subject, std::string_view body,
+                                                 std::chrono::milliseconds timeout) {
+    Poll poll(*this, subject, body);
+    std::map<unsigned, std::string> found;  // by shard
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    for (std::size_t all = 1; found.size() < all;) {
+        natsStatus status = NATS_OK;
+        const Nats<natsMsg> answer = poll.next(until, status);
+        if (status != NATS_OK) {
+            if (found.empty()) give_up(connection_.get(), status, subject, timeout);
+            throw NoAnswer(Trouble::timeout,
+                           fmt::format("{} of {} shards answered on {} within {} ms", found.size(),
+                                       all, subject, timeout.count()));
+        }
+        const char* header = nullptr;
+        natsMsgHeader_Get(answer.get(), core::kShardHeader.data(), &header);
+        const auto shard = core::parse_shard(header == nullptr ? "0/1" : header);
+        if (!shard) continue;
+        all = shard->of;
+        found[shard->nth] = body_of(answer.get());
+    }
+    std::vector<std::string> answers;
+    for (auto& [nth, answer] : found) answers.push_back(std::move(answer));
+    return answers;
+}
+
 std::vector<std::string> NatsClient::request_many(const std::string& subject, std::string_view body,
                                                   std::chrono::milliseconds wait) {
-    const std::string inbox = new_inbox(inbox_prefix_);
-    natsSubscription* made = nullptr;
-    check(natsConnection_SubscribeSync(&made, connection_.get(), inbox.c_str()),
-          "cannot subscribe");
-    const Nats<natsSubscription> answers(made);
-    check(natsConnection_PublishRequest(connection_.get(), subject.c_str(), inbox.c_str(),
-                                        body.data(), static_cast<int>(body.size())),
-          "cannot ask on " + subject);
+    Poll poll(*this, subject, body);
     std::vector<std::string> found;
     const auto until = std::chrono::steady_clock::now() + wait;
     while (true) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-            until - std::chrono::steady_clock::now());
-        natsMsg* answer = nullptr;
-        if (left.count() <= 0 || natsSubscription_NextMsg(&answer, made, left.count()) != NATS_OK)
-            return found;
-        const Nats<natsMsg> message(answer);
-        found.emplace_back(natsMsg_GetData(answer),
-                           static_cast<std::size_t>(natsMsg_GetDataLength(answer)));
+        natsStatus status = NATS_OK;
+        const Nats<natsMsg> answer = poll.next(until, status);
+        if (status != NATS_OK) return found;
+        found.push_back(body_of(answer.get()));
     }
 }
 

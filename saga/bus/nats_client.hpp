@@ -35,6 +35,10 @@ class NatsClient {
                                    const core::Headers& headers = {});
     std::string request_text(const std::string& subject, std::string_view body,
                              std::chrono::milliseconds timeout);
+    /// The answer of whoever it is asked of; of a service that runs in shards, one of each, in
+    /// their order. Throws NoAnswer, also when some stay silent.
+    std::vector<std::string> request_all(const std::string& subject, std::string_view body,
+                                         std::chrono::milliseconds timeout);
     /// Every answer that comes within `wait`: of a subject that many listen to.
     std::vector<std::string> request_many(const std::string& subject, std::string_view body,
                                           std::chrono::milliseconds wait);
@@ -55,6 +59,7 @@ class NatsClient {
 
   private:
     class Counter;
+    class Poll;
     std::string inbox_prefix_;
     Nats<natsConnection> connection_;
     std::unique_ptr<Counter> counter_;

@@ -1,10 +1,10 @@
 // saga retry, skip, undo: an operator's word about one saga, and what came of it.
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/course.hpp"
 #include "saga/cli/dlq_action.hpp"
 #include "saga/cli/interrupt.hpp"
@@ -63,7 +63,7 @@ std::vector<Letter> dead_letters(const Inquiry& inquiry) {
 ActionResult act_on(const Participants& participants, const Letter& letter, const std::string& verb,
                     const Given& given, std::chrono::milliseconds patience) {
     try {
-        return act(participants, {letter.service, letter.id}, verb, given.reason, patience);
+        return act(participants, {letter.holder(), letter.id}, verb, given.reason, patience);
     } catch (const Stop& stop) {
         if (stop.code != kNotFound) return {stop.code, stop.what(), letter.saga};
         return {kOk, letter.name() + " is there no more: it went with one before it", letter.saga};
@@ -191,43 +191,43 @@ void undo(const Options& options, const Given& given) {
     if (exit_of(inquiry.judgement.course) == kStuck) throw Stop(kStuck, "");
 }
 
-void add_action(CLI::App& app, Options& options, const std::string& verb, const std::string& help,
+void add_action(Command& tool, Options& options, const std::string& verb, const std::string& help,
                 const std::string& footer,
                 const std::function<void(const Options&, const Given&)>& act) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(verb, help);
-    command->group("Act");
-    command->footer(footer);
-    command->add_option("saga", given->saga, "its id")->required()->type_name("");
-    command->add_option("--reason", given->reason, "why; it stands in the stream for good")
-        ->required()
-        ->type_name("TEXT");
-    command->callback([&options, given, act] { act(options, *given); });
+    Command command = tool.command(verb, help);
+    command.group("Act");
+    command.footer(footer);
+    command.argument("saga", given->saga, "its id").required();
+    command.option("--reason", given->reason, "why; it stands in the stream for good")
+        .required()
+        .type("TEXT");
+    command.runs([&options, given, act] { act(options, *given); });
 }
 
 }  // namespace
 
-void add_actions(CLI::App& app, Options& options) {
+void add_actions(Command& tool, Options& options) {
     const auto on_dead = [](const std::string& verb) {
         return [verb](const Options& given_options, const Given& given) {
             act_on_dead(given_options, given, verb);
         };
     };
     add_action(
-        app, options, "retry", "Try again all that is dead of one saga",
+        tool, options, "retry", "Try again all that is dead of one saga",
         "Examples:\n  saga retry o-1001 --reason 'the bank is back'\n\n"
         "In every service where something of the saga waits for an operator; one thing of it "
         "alone:\nsaga dlq retry. Exits with 0 when all was done, 3 when nothing waits, 1 when "
         "it failed again.",
         on_dead("retry"));
     add_action(
-        app, options, "skip", "Never do what is dead of one saga; it goes on behind it",
+        tool, options, "skip", "Never do what is dead of one saga; it goes on behind it",
         "Examples:\n  saga skip o-1001 --reason 'the mail went out by hand'\n\n"
         "In every service where something of the saga waits for an operator; one thing of it "
         "alone:\nsaga dlq skip.",
         on_dead("skip"));
     add_action(
-        app, options, "undo", "Ask that one saga be taken back",
+        tool, options, "undo", "Ask that one saga be taken back",
         "Examples:\n  saga undo o-1001 --reason 'the customer called'\n\n"
         "The service that began the saga asks, as for a client: whoever may fail it decides, "
         "and says\nno once it is too late. Exits with 0 when it is undone or on the way there, "

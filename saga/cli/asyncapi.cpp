@@ -1,10 +1,10 @@
 // saga asyncapi: the landscape for the tools of AsyncAPI.
 #include "saga/flow/asyncapi.hpp"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/topology.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/contracts.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
@@ -61,20 +61,20 @@ void asyncapi(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_asyncapi(CLI::App& app, Options& options) {
+void add_asyncapi(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("asyncapi", "Write the services' contracts as an AsyncAPI 3.0 document");
-    command->group("Design");
-    command->footer(
+    Command command =
+        tool.command("asyncapi", "Write the services' contracts as an AsyncAPI 3.0 document");
+    command.group("Design");
+    command.footer(
         "Examples:\n"
         "  saga asyncapi > asyncapi.json                      the services of this broker\n"
         "  saga asyncapi *.json --title Shop --release 1.4.0  contracts, as --contract prints "
         "them");
-    add_contract_sources(*command, given->sources);
-    command->add_option("--title", given->info.title, "of the document")->capture_default_str();
-    command->add_option("--release", given->info.version, "its version")->capture_default_str();
-    command->callback([&options, given] { asyncapi(options, *given); });
+    add_contract_sources(command, given->sources);
+    command.option("--title", given->info.title, "of the document");
+    command.option("--release", given->info.version, "its version");
+    command.runs([&options, given] { asyncapi(options, *given); });
 }
 
 }  // namespace saga::cli

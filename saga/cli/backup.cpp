@@ -1,15 +1,16 @@
 // saga backup: copies of services' databases and keys, of running services and of stopped ones.
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/runtime/backups.hpp"
+#include "saga/runtime/key_file.hpp"
 #include "saga/view/message_json.hpp"
 
 namespace saga::cli {
@@ -59,7 +60,7 @@ Made of_stopped(const Given& given, const std::string& service) {
     const std::string to = given.to.empty() ? given.data + "/backups" : given.to;
     const auto now =
         std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-    runtime::Backup backup(db, {service, base + ".key", to}, now);
+    runtime::Backup backup(db, {service, runtime::key_path(given.data, service), to}, now);
     while (!backup.step()) continue;
     return {service, backup.path(), backup.all_bytes()};
 }
@@ -92,24 +93,22 @@ void backup(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_backup(CLI::App& app, Options& options) {
+void add_backup(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("backup", "Copy the databases and keys of services, while they work");
-    command->group("Operate");
-    command->footer(
+    Command command =
+        tool.command("backup", "Copy the databases and keys of services, while they work");
+    command.group("Operate");
+    command.footer(
         "Examples:\n"
         "  saga backup                                     every service, each on its own host\n"
         "  saga backup payment\n"
         "  saga backup payment --data /var/lib/payment     of a stopped one\n"
         "A backup is a folder with the database and its key: guard it like a password.");
-    command->add_option("service", given->services, "these; otherwise all that are known")
-        ->type_name("");
-    command->add_option("--data", given->data, "folder of a stopped service's files")
-        ->type_name("FOLDER");
-    command->add_option("--to", given->to, "with --data: where to; otherwise backups in it")
-        ->type_name("FOLDER");
-    command->callback([&options, given] { backup(options, *given); });
+    command.argument("service", given->services, "these; otherwise all that are known");
+    command.option("--data", given->data, "folder of a stopped service's files").type("FOLDER");
+    command.option("--to", given->to, "with --data: where to; otherwise backups in it")
+        .type("FOLDER");
+    command.runs([&options, given] { backup(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -1,11 +1,11 @@
 // saga bootstrap: makes the streams and buckets, an administrator's job.
 #include "saga/cli/bootstrap.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/topology.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/view/message_json.hpp"
@@ -82,20 +82,19 @@ std::vector<Made> make_assets(bus::NatsClient& client, std::chrono::milliseconds
     return all;
 }
 
-void add_bootstrap(CLI::App& app, Options& options) {
+void add_bootstrap(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "bootstrap", "Make the streams and buckets that services rely on; safe to repeat");
-    command->group("Operate");
-    command->footer(
+    command.group("Operate");
+    command.footer(
         "Examples:\n  saga bootstrap\n  saga bootstrap --replicas 3 --max-bytes 100000000000");
-    command->add_option("--replicas", given->replicas, "copies of each: 1, or 3 in a cluster")
-        ->type_name("N")
-        ->check(CLI::Range(1, 5));
-    command->add_option("--max-bytes", given->max_bytes, "of the stream SAGA; 0: no limit")
-        ->type_name("N");
-    command->add_flag("--mend", given->mend, "change what exists with other settings");
-    command->callback([&options, given] { bootstrap(options, *given); });
+    command.option("--replicas", given->replicas, "copies of each: 1, or 3 in a cluster")
+        .type("N")
+        .between(1, 5);
+    command.option("--max-bytes", given->max_bytes, "of the stream SAGA; 0: no limit").type("N");
+    command.flag("--mend", given->mend, "change what exists with other settings");
+    command.runs([&options, given] { bootstrap(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -3,9 +3,9 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/contracts.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
@@ -80,13 +80,13 @@ void check(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Options& options) {
+void add_check(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "check",
         "Explore every order of events of the services' contracts: does each saga end, once?");
-    command->group("Design");
-    command->footer(
+    command.group("Design");
+    command.footer(
         "Looks for events without a source or a reader, failures that leave a finished step "
         "standing,\nfailures beside a pivot, sagas that end twice or never, joins that wait in "
         "vain, cycles, idle undos.\nEnds with 1 where it finds one.\n"
@@ -94,12 +94,10 @@ void add_check(CLI::App& app, Options& options) {
         "  saga check                              the services of this broker\n"
         "  saga check order.json payment.json      contracts, as `payment --contract` prints them\n"
         "  saga check --live payment.json          the next payment among those that run");
-    add_contract_sources(*command, given->sources);
-    command->add_option("--states", given->most_states, "explore so many at most")
-        ->type_name("N")
-        ->capture_default_str();
-    command->add_flag("--mermaid", given->mermaid, "draw the courses of events for Mermaid");
-    command->callback([&options, given] { check(options, *given); });
+    add_contract_sources(command, given->sources);
+    command.option("--states", given->most_states, "explore so many at most").type("N");
+    command.flag("--mermaid", given->mermaid, "draw the courses of events for Mermaid");
+    command.runs([&options, given] { check(options, *given); });
 }
 
 }  // namespace saga::cli

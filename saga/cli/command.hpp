@@ -11,15 +11,13 @@
 #include "saga/bus/nats_client.hpp"
 #include "saga/bus/nats_options.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace saga::view {}
 
 namespace saga::cli {
 
 using namespace view;  // what the stream says of sagas is what the tool speaks of
+
+class Command;
 
 /// Exit codes, the same for every command.
 enum Exit : int {
@@ -78,31 +76,31 @@ nlohmann::json api_or_null(bus::NatsClient& client, const std::string& subject,
                            const std::string& body, std::chrono::milliseconds timeout);
 
 // One file a command; each adds itself with its flags, examples and work.
-void add_actions(CLI::App& app, Options& options);
-void add_asyncapi(CLI::App& app, Options& options);
-void add_backup(CLI::App& app, Options& options);
-void add_bootstrap(CLI::App& app, Options& options);
-void add_chaos(CLI::App& app, Options& options);
-void add_check(CLI::App& app, Options& options);
-void add_conformance(CLI::App& app, Options& options);
-void add_completion(CLI::App& app, Options& options);
-void add_decode(CLI::App& app, Options& options);
-void add_dev(CLI::App& app, Options& options);
-void add_dlq(CLI::App& app, Options& options);
-void add_doctor(CLI::App& app, Options& options);
-void add_graph(CLI::App& app, Options& options);
-void add_schema(CLI::App& app, Options& options);
-void add_ls(CLI::App& app, Options& options);
-void add_outbox(CLI::App& app, Options& options);
-void add_permissions(CLI::App& app, Options& options);
-void add_reconcile(CLI::App& app, Options& options);
-void add_restore(CLI::App& app, Options& options);
-void add_services(CLI::App& app, Options& options);
-void add_show(CLI::App& app, Options& options);
-void add_trace(CLI::App& app, Options& options);
-void add_verify(CLI::App& app, Options& options);
-void add_wait(CLI::App& app, Options& options);
-void add_watch(CLI::App& app, Options& options);
+void add_actions(Command& tool, Options& options);
+void add_asyncapi(Command& tool, Options& options);
+void add_backup(Command& tool, Options& options);
+void add_bootstrap(Command& tool, Options& options);
+void add_chaos(Command& tool, Options& options);
+void add_check(Command& tool, Options& options);
+void add_conformance(Command& tool, Options& options);
+void add_completion(Command& tool, Options& options);
+void add_decode(Command& tool, Options& options);
+void add_dev(Command& tool, Options& options);
+void add_dlq(Command& tool, Options& options);
+void add_doctor(Command& tool, Options& options);
+void add_graph(Command& tool, Options& options);
+void add_schema(Command& tool, Options& options);
+void add_ls(Command& tool, Options& options);
+void add_outbox(Command& tool, Options& options);
+void add_permissions(Command& tool, Options& options);
+void add_reconcile(Command& tool, Options& options);
+void add_restore(Command& tool, Options& options);
+void add_services(Command& tool, Options& options);
+void add_show(Command& tool, Options& options);
+void add_trace(Command& tool, Options& options);
+void add_verify(Command& tool, Options& options);
+void add_wait(Command& tool, Options& options);
+void add_watch(Command& tool, Options& options);
 
 /// Runs the whole tool; its exit code. What main() does, so that tests can do it.
 int run(int argc, const char* const* argv);

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "saga/cli/command.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/output.hpp"
 
 namespace saga::cli {
@@ -79,20 +80,19 @@ void completion(const CLI::App& app, const std::string& shell) {
 
 }  // namespace
 
-void add_completion(CLI::App& app, Options&) {
+void add_completion(Command& tool, Options&) {
     auto shell = std::make_shared<std::string>();
-    CLI::App* command = app.add_subcommand("completion", "Words for a shell to complete");
-    command->group("Operate");
-    command->footer(
+    Command command = tool.command("completion", "Words for a shell to complete");
+    command.group("Operate");
+    command.footer(
         "Examples:\n"
         "  saga completion bash > /etc/bash_completion.d/saga\n"
         "  source <(saga completion zsh)\n"
         "  saga completion fish > ~/.config/fish/completions/saga.fish");
-    command->add_option("shell", *shell, "bash, zsh or fish")
-        ->required()
-        ->type_name("")
-        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    command->callback([&app, shell] { completion(app, *shell); });
+    command.argument("shell", *shell, "bash, zsh or fish")
+        .required()
+        .one_of({"bash", "zsh", "fish"});
+    command.runs([tool, shell] { completion(tool.app(), *shell); });
 }
 
 }  // namespace saga::cli

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/landscape.hpp"
 #include "saga/cli/words.hpp"
 
@@ -51,11 +51,10 @@ std::vector<flow::Contract> running(const Options& options) {
 
 }  // namespace
 
-void add_contract_sources(CLI::App& command, ContractSources& sources) {
-    command
-        .add_option("files", sources.files, "contracts; without any, those that the broker holds")
-        ->type_name("FILE");
-    command.add_flag("--live", sources.live, "beside the files, those that the broker holds");
+void add_contract_sources(Command& command, ContractSources& sources) {
+    command.argument("files", sources.files, "contracts; without any, those that the broker holds")
+        .type("FILE");
+    command.flag("--live", sources.live, "beside the files, those that the broker holds");
 }
 
 std::vector<flow::Contract> contracts(const Options& options, const ContractSources& sources) {

@@ -14,7 +14,7 @@ struct ContractSources {
     std::vector<std::string> files;
     bool live = false;
 };
-void add_contract_sources(CLI::App& command, ContractSources& sources);
+void add_contract_sources(Command& command, ContractSources& sources);
 
 /// One a service, in the order of names: of the files, each as a service prints it; without any, or
 /// with `live`, those of the broker's bucket SAGA_CONTRACTS too, where a file counts before what

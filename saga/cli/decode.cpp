@@ -2,12 +2,12 @@
 // every message and shows whatever it says, so it is quick, and never fails.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/command.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/landscape.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/schemas.hpp"
@@ -109,11 +109,11 @@ void decode(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_decode(CLI::App& app, Options& options) {
+void add_decode(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand("decode", "Show a message's bytes as JSON");
-    command->group("Look");
-    command->footer(
+    Command command = tool.command("decode", "Show a message's bytes as JSON");
+    command.group("Look");
+    command.footer(
         "Examples:\n"
         "  nats stream get SAGA 17 --translate 'saga decode'\n"
         "  nats sub 'saga.*.failed.>' --translate 'saga decode'\n"
@@ -123,11 +123,9 @@ void add_decode(CLI::App& app, Options& options) {
         "as {\"error\": …}. Schemas come from --schema, from SAGA_SCHEMAS (paths with colons), "
         "from\n"
         "a cache of what the services published, and else from the broker.");
-    command->add_option("--schema", given->schemas, "a .bfbs or .fbs file, or a folder of them")
-        ->type_name("PATH")
-        ->expected(1)
-        ->take_all();
-    command->callback([&options, given] { decode(options, *given); });
+    command.option("--schema", given->schemas, "a .bfbs or .fbs file, or a folder of them")
+        .type("PATH");
+    command.runs([&options, given] { decode(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -3,10 +3,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstring>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/dev_session.hpp"
 
 namespace saga::cli {
@@ -67,12 +67,11 @@ void dev(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_dev(CLI::App& app, Options& options) {
+void add_dev(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("dev", "Run a broker and the services of a file, until Ctrl-C");
-    command->group("Operate");
-    command->footer(
+    Command command = tool.command("dev", "Run a broker and the services of a file, until Ctrl-C");
+    command.group("Operate");
+    command.footer(
         "Examples:\n"
         "  saga dev --config services/shop.ini\n"
         "  saga dev --config services/shop.ini --data /tmp/shop --nats-port 4333\n\n"
@@ -84,18 +83,17 @@ void add_dev(CLI::App& app, Options& options) {
         "  service = true               false: no service of sagas, such as a bank\n\n"
         "Each is given NATS_URL, SAGA_DATA and SAGA_IN_SUBJECT=1, and started again when it ends.\n"
         "Their lines go to stdout, each with its program's name; our own words to stderr.");
-    command->add_option("--config", given->config, "the programs")->required()->type_name("FILE");
-    command->add_option("--data", given->data, "their databases and the stream; otherwise ./data")
-        ->envname("SAGA_DATA")
-        ->type_name("DIR");
+    command.option("--config", given->config, "the programs").required().type("FILE");
+    command.option("--data", given->data, "their databases and the stream; otherwise ./data")
+        .variable("SAGA_DATA")
+        .type("DIR");
     command
-        ->add_option("--nats-port", given->port,
-                     "0: any that is free; otherwise 4222, or any where that is taken")
-        ->check(CLI::Range(0, 65535))
-        ->type_name("N");
-    command->add_option("--nats-server", given->server, "otherwise the one on PATH")
-        ->type_name("PROGRAM");
-    command->callback([&options, given] { dev(options, *given); });
+        .option("--nats-port", given->port,
+                "0: any that is free; otherwise 4222, or any where that is taken")
+        .between(0, 65535)
+        .type("N");
+    command.option("--nats-server", given->server, "otherwise the one on PATH").type("PROGRAM");
+    command.runs([&options, given] { dev(options, *given); });
 }
 
 }  // namespace saga::cli

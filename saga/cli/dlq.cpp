@@ -1,9 +1,9 @@
 // saga dlq: what services gave up on, and what is to become of it.
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <saga/detail/event_type.hpp>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/dlq_action.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/schemas.hpp"
@@ -138,51 +138,50 @@ void act(const Options& options, const Given& given, const std::string& verb) {
     if (!result.saga.empty()) note("next: saga trace " + result.saga);
 }
 
-void add_action(CLI::App& dlq, Options& options, const std::string& verb, const std::string& help) {
+void add_action(Command& dlq, Options& options, const std::string& verb, const std::string& help) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = dlq.add_subcommand(verb, help);
-    command->footer(
+    Command command = dlq.command(verb, help);
+    command.footer(
         fmt::format("Examples:\n"
                     "  saga dlq {0} payment/17 --reason 'the bank is back'\n"
                     "  saga dlq {0} payment/aside-3 --reason 'junk of a test' --force",
                     verb));
-    command->add_option("id", given->id, "as saga dlq ls shows it")->required()->type_name("");
-    command->add_option("--reason", given->reason, "why; it stands in the stream for good")
-        ->required()
-        ->type_name("TEXT");
-    command->callback([&options, given, verb] { act(options, *given, verb); });
+    command.argument("id", given->id, "as saga dlq ls shows it").required();
+    command.option("--reason", given->reason, "why; it stands in the stream for good")
+        .required()
+        .type("TEXT");
+    command.runs([&options, given, verb] { act(options, *given, verb); });
 }
 
 }  // namespace
 
-void add_dlq(CLI::App& app, Options& options) {
-    CLI::App* dlq = app.add_subcommand("dlq", "What services gave up on: look, retry, skip, drop");
-    dlq->group("Act");
-    dlq->require_subcommand(1);
-    dlq->footer(
+void add_dlq(Command& tool, Options& options) {
+    Command dlq = tool.command("dlq", "What services gave up on: look, retry, skip, drop");
+    dlq.group("Act");
+    dlq.requires_command();
+    dlq.footer(
         "Examples:\n"
         "  saga dlq ls\n"
         "  saga dlq show payment/17\n"
         "  saga dlq retry payment/17 --reason 'the bank is back'");
 
     auto given = std::make_shared<Given>();
-    CLI::App* list = dlq->add_subcommand("ls", "All dead letters, or those of some services");
-    list->footer("Examples:\n  saga dlq ls\n  saga dlq ls payment --all\n  saga dlq ls --json");
-    list->add_option("service", given->services, "these; otherwise all that are known")
-        ->type_name("");
-    list->add_flag("-a,--all", given->all, "also what waits for its next attempt by itself");
-    list->add_flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
-    list->callback([&options, given] { ls(options, *given); });
+    Command list = dlq.command("ls", "All dead letters, or those of some services");
+    list.footer("Examples:\n  saga dlq ls\n  saga dlq ls payment --all\n  saga dlq ls --json");
+    list.argument("service", given->services, "these; otherwise all that are known");
+    list.flag("-a,--all", given->all, "also what waits for its next attempt by itself");
+    list.flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
+    list.runs([&options, given] { ls(options, *given); });
 
     auto one = std::make_shared<Given>();
-    CLI::App* look = dlq->add_subcommand("show", "One of them, with its message decoded");
-    look->footer("Examples:\n  saga dlq show payment/17\n  saga dlq show payment/aside-3 --json");
-    look->add_option("id", one->id, "as saga dlq ls shows it")->required()->type_name("");
-    look->callback([&options, one] { show(options, *one); });
+    Command look = dlq.command("show", "One of them, with its message decoded");
+    look.footer("Examples:\n  saga dlq show payment/17\n  saga dlq show payment/aside-3 --json");
+    look.argument("id", one->id, "as saga dlq ls shows it").required();
+    look.runs([&options, one] { show(options, *one); });
 
-    add_action(*dlq, options, "retry", "Try it again, and wait for what comes of it");
-    add_action(*dlq, options, "skip", "Never do it; what waits behind it goes on");
-    add_action(*dlq, options, "drop", "Never do it, nor what waits behind it");
+    add_action(dlq, options, "retry", "Try it again, and wait for what comes of it");
+    add_action(dlq, options, "skip", "Never do it; what waits behind it goes on");
+    add_action(dlq, options, "drop", "Never do it, nor what waits behind it");
 }
 
 }  // namespace saga::cli

@@ -3,12 +3,12 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
@@ -169,20 +169,19 @@ void doctor(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Options& options) {
+void add_doctor(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("doctor", "Whether all is well, and how to mend what is not");
-    command->group("Operate");
-    command->footer(
+    Command command = tool.command("doctor", "Whether all is well, and how to mend what is not");
+    command.group("Operate");
+    command.footer(
         "Examples:\n"
         "  saga doctor\n"
         "  saga doctor --wait 30s        until all is well, at most so long\n"
         "  saga doctor --json | jq -r '.findings[] | .what'\n\n"
         "Exits with 0 when nothing is an error: the broker is well, and every service that saga\n"
         "dev was to start answers and is ready. 1: something is wrong. 4: no broker answers.");
-    add_duration(*command, "--wait", given->wait, "look again until all is well; otherwise once");
-    command->callback([&options, given] { doctor(options, *given); });
+    command.option("--wait", given->wait, "look again until all is well; otherwise once");
+    command.runs([&options, given] { doctor(options, *given); });
 }
 
 }  // namespace saga::cli

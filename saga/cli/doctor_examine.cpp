@@ -4,6 +4,7 @@
 
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/doctor.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/core/subject.hpp"
 
 namespace saga::cli {
@@ -64,8 +65,13 @@ std::vector<Ping> pings(bus::NatsClient& client, std::chrono::milliseconds timeo
     for (const std::string& text :
          client.request_many("$SRV.PING", "", std::min(kPings, timeout))) {
         const json answer = read_json(text);
-        Ping ping{field<std::string>(answer, "name", ""), field<std::string>(answer, "id", "")};
-        if (!ping.name.empty()) found.push_back(std::move(ping));
+        core::Instance self{field<std::string>(answer, "name", ""), {}};
+        const nlohmann::json metadata =
+            answer.is_object() ? answer.value("metadata", json()) : json();
+        if (const auto shard = core::parse_shard(field<std::string>(metadata, "saga.shard", "")))
+            self.shard = *shard;
+        if (!self.service.empty())
+            found.push_back({self.name(), field<std::string>(answer, "id", "")});
     }
     return found;
 }

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <set>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/contracts.hpp"
 #include "saga/cli/dev_config.hpp"
 #include "saga/cli/inquiry.hpp"
@@ -48,23 +48,23 @@ void graph(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_graph(CLI::App& app, Options& options) {
+void add_graph(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("graph", "Draw who says what to whom, from the services' contracts");
-    command->group("Design");
-    command->footer(
+    Command command =
+        tool.command("graph", "Draw who says what to whom, from the services' contracts");
+    command.group("Design");
+    command.footer(
         "Solid: what leads on; red: a failure; dashed: what it takes back; dotted: a deadline.\n"
         "Examples:\n"
         "  saga graph                              the services of this broker, for Mermaid\n"
         "  saga graph --saga o-1001 --format svg   with the way that one saga went\n"
         "  payment --contract > payment.json; saga graph payment.json order.json");
-    add_contract_sources(*command, given->sources);
-    command->add_option("--format", given->format, "mermaid, dot, svg (by Graphviz) or json")
-        ->type_name("FORMAT")
-        ->check(CLI::IsMember({"mermaid", "dot", "svg", "json"}));
-    command->add_option("--saga", given->saga, "paint the way of this one")->type_name("ID");
-    command->callback([&options, given] { graph(options, *given); });
+    add_contract_sources(command, given->sources);
+    command.option("--format", given->format, "mermaid, dot, svg (by Graphviz) or json")
+        .type("FORMAT")
+        .one_of({"mermaid", "dot", "svg", "json"});
+    command.option("--saga", given->saga, "paint the way of this one").type("ID");
+    command.runs([&options, given] { graph(options, *given); });
 }
 
 }  // namespace saga::cli

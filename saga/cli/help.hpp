@@ -1,7 +1,11 @@
 // Help texts: examples first, then what can be said.
 #pragma once
 
-#include "saga/cli/command.hpp"
+#include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace saga::cli {
 

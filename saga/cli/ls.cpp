@@ -1,10 +1,11 @@
 // saga ls: the sagas that began lately, and where each stands.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "saga/cli/buckets.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/landscape.hpp"
 #include "saga/cli/observer.hpp"
 #include "saga/cli/output.hpp"
@@ -12,7 +13,9 @@
 #include "saga/cli/schemas.hpp"
 #include "saga/cli/timeline.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/subject.hpp"
 #include "saga/runtime/stream_view.hpp"
+#include "saga/view/shards.hpp"
 
 namespace saga::cli {
 namespace {
@@ -65,14 +68,14 @@ Letters letters(bus::NatsClient& client, const Landscape& landscape,
                 std::chrono::milliseconds timeout, std::vector<std::string>& silent) {
     Letters found;
     const Participants participants(client, timeout);
-    for (const auto& [service, contract] : landscape.services()) {
-        const auto its = participants.letters(service, true);
-        if (!its) {
-            silent.push_back(service);
-            continue;
+    const view::Shards shards(Bucket(client, core::kOwners, timeout));
+    for (const auto& [service, contract] : landscape.services())
+        for (const std::string& instance : shards.instances_of(service)) {
+            const auto its = participants.letters(instance, true);
+            if (!its) silent.push_back(instance);
+            for (const Letter& letter : its.value_or(std::vector<Letter>{}))
+                found[letter.saga].push_back(letter);
         }
-        for (const Letter& letter : *its) found[letter.saga].push_back(letter);
-    }
     return found;
 }
 
@@ -161,24 +164,23 @@ void ls(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_ls(CLI::App& app, Options& options) {
+void add_ls(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand("ls", "The latest sagas, and where each stands");
-    command->alias("list");
-    command->group("Look");
-    command->footer(
+    Command command = tool.command("ls", "The latest sagas, and where each stands");
+    command.alias("list");
+    command.group("Look");
+    command.footer(
         "Examples:\n"
         "  saga ls\n"
         "  saga ls --since 7d --status stuck\n"
         "  saga ls --json --limit 0 | jq -r '.[] | select(.state != \"completed\") | .saga'");
-    add_duration(*command, "--since", given->since, "sagas that began in this time; otherwise 1h");
-    command->add_option("--status", given->status, "only those that are so")
-        ->type_name("STATE")
-        ->check(CLI::IsMember({"running", "completed", "undoing", "undone", "failed", "stuck"}));
-    command->add_option("--limit", given->limit, "at most so many, 0 for all; otherwise 20")
-        ->type_name("N");
-    command->add_flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
-    command->callback([&options, given] { ls(options, *given); });
+    command.option("--since", given->since, "sagas that began in this time; otherwise 1h");
+    command.option("--status", given->status, "only those that are so")
+        .type("STATE")
+        .one_of({"running", "completed", "undoing", "undone", "failed", "stuck"});
+    command.option("--limit", given->limit, "at most so many, 0 for all; otherwise 20").type("N");
+    command.flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
+    command.runs([&options, given] { ls(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -6,6 +6,7 @@
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/core/subject.hpp"
+#include "saga/view/shards.hpp"
 
 namespace saga::cli {
 
@@ -77,8 +78,12 @@ std::vector<std::string> known_services(bus::NatsClient& client, const Landscape
     const auto add = [&](const std::string& name) {
         if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     };
-    for (const auto& [name, contract] : landscape.services()) add(name);
-    for (const auto& [name, why] : landscape.unreadable()) add(name);
+    const view::Shards shards(Bucket(client, core::kOwners, timeout));
+    const auto add_all = [&](const std::string& service) {
+        for (const std::string& instance : shards.instances_of(service)) add(instance);
+    };
+    for (const auto& [name, contract] : landscape.services()) add_all(name);
+    for (const auto& [name, why] : landscape.unreadable()) add_all(name);
     return names;
 }
 
@@ -87,7 +92,13 @@ std::vector<std::string> chosen_services(bus::NatsClient& client, std::chrono::m
     for (const std::string& name : named)
         if (!is_service(name))
             throw Stop(kUsage, fmt::format("\"{}\" is no name of a service", harmless(name)));
-    return named.empty() ? known_services(client, landscape(client, timeout), timeout) : named;
+    if (named.empty()) return known_services(client, landscape(client, timeout), timeout);
+    const view::Shards shards(Bucket(client, core::kOwners, timeout));
+    std::vector<std::string> names;
+    for (const std::string& name : named)
+        for (std::string& instance : shards.instances_of(name))
+            names.push_back(std::move(instance));
+    return names;
 }
 
 }  // namespace saga::cli

@@ -48,10 +48,12 @@ class Participants {
     std::chrono::milliseconds timeout_;
 };
 
-/// Names of services in order: those that are meant to run, and those that published a contract.
+/// Names in order, of services and of the shards of one that is split: those that are meant to run,
+/// and those that published a contract.
 std::vector<std::string> known_services(bus::NatsClient& client, const Landscape& landscape,
                                         std::chrono::milliseconds timeout);
-/// Those that were named, or all that are known. Throws Stop of a name that cannot be a service's.
+/// Those that were named, a service for all its shards, or all that are known. Throws Stop of a
+/// name that cannot be a service's.
 std::vector<std::string> chosen_services(bus::NatsClient& client, std::chrono::milliseconds timeout,
                                          const std::vector<std::string>& named);
 

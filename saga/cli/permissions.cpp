@@ -3,13 +3,15 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 
 #include "saga/bus/nkey.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/contracts.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
 
 namespace saga::cli {
 namespace {
@@ -19,7 +21,7 @@ namespace fs = std::filesystem;
 struct Given {
     ContractSources sources, before;
     std::string keys;
-    std::vector<std::string> key, clients, answers, asks;
+    std::vector<std::string> key, clients, answers, asks, shards;
 };
 
 /// "payment=bank.charge,bank.refund"; without "=" nothing but a name.
@@ -29,9 +31,27 @@ flow::Programs::Words words_of(const std::vector<std::string>& given) {
         const auto equals = each.find('=');
         std::set<std::string>& words = all[each.substr(0, equals)];
         if (equals == std::string::npos) continue;
-        for (const std::string& word : CLI::detail::split(each.substr(equals + 1), ','))
-            words.insert(word);
+        std::string_view rest = std::string_view(each).substr(equals + 1);
+        do {
+            const std::string_view word = rest.substr(0, rest.find(','));
+            words.emplace(word);
+            rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+        } while (!rest.empty());
     }
+    return all;
+}
+
+/// "payment=4", or "payment=2,4" while they are moved.
+std::map<std::string, std::set<unsigned>> shards_of(const std::vector<std::string>& given) {
+    std::map<std::string, std::set<unsigned>> all;
+    for (const auto& [name, counts] : words_of(given))
+        for (const std::string& count : counts) {
+            const auto shard = core::parse_shard("0/" + count);
+            if (!shard)
+                throw Stop(kUsage, fmt::format("\"{}\" is no number of shards: --shards {}=4",
+                                               harmless(count), harmless(name)));
+            all[name].insert(shard->of);
+        }
     return all;
 }
 
@@ -104,7 +124,8 @@ void permissions(const Options& options, const Given& given) {
         try {
             return flow::users_of(all, {.clients = words_of(given.clients),
                                         .answers = words_of(given.answers),
-                                        .asks = words_of(given.asks)});
+                                        .asks = words_of(given.asks),
+                                        .shards = shards_of(given.shards)});
         } catch (const Error& failure) {
             throw Stop(kError, harmless(failure.what()));
         }
@@ -117,13 +138,13 @@ void permissions(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_permissions(CLI::App& app, Options& options) {
+void add_permissions(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "permissions",
         "Write nats-server's users and what each may do, from the services' contracts");
-    command->group("Design");
-    command->footer(
+    command.group("Design");
+    command.footer(
         "Users are the services, operator and observer (of this tool), and the programs beside the "
         "services.\n"
         "Examples:\n"
@@ -132,26 +153,34 @@ void add_permissions(CLI::App& app, Options& options) {
         "  saga permissions *.json --keys keys --answers bank=bank.charge,bank.refund \\\n"
         "                   --asks payment=bank.charge,bank.refund\n"
         "  saga permissions payment.json --json    what payment needs, without keys");
-    add_contract_sources(*command, given->sources);
+    add_contract_sources(command, given->sources);
     command
-        ->add_option("--before", given->before.files,
-                     "contracts of the release before, whose events may be sent again")
-        ->type_name("FILE");
-    command->add_option("--keys", given->keys, "folder with NAME.nk or NAME.pub of each user")
-        ->type_name("DIR");
-    command->add_option("--key", given->key, "a user's public NKey; once for each")
-        ->type_name("NAME=KEY");
+        .option("--before", given->before.files,
+                "contracts of the release before, whose events may be sent again")
+        .type("FILE")
+        .one_at_a_time();
+    command.option("--keys", given->keys, "folder with NAME.nk or NAME.pub of each user")
+        .type("DIR");
+    command.option("--key", given->key, "a user's public NKey; once for each")
+        .type("NAME=KEY")
+        .one_at_a_time();
     command
-        ->add_option("--client", given->clients,
-                     "a program that sends these requests; without any, all of them")
-        ->type_name("NAME[=SERVICE.VERB,...]");
-    command->add_option("--answers", given->answers, "a program that answers calls")
-        ->type_name("NAME=SUBJECT,...");
-    command->add_option("--asks", given->asks, "who asks there, a service or a program")
-        ->type_name("NAME=SUBJECT,...");
-    for (const char* each : {"--key", "--client", "--answers", "--asks", "--before"})
-        command->get_option(each)->allow_extra_args(false);
-    command->callback([&options, given] { permissions(options, *given); });
+        .option("--client", given->clients,
+                "a program that sends these requests; without any, all of them")
+        .type("NAME[=SERVICE.VERB,...]")
+        .one_at_a_time();
+    command.option("--answers", given->answers, "a program that answers calls")
+        .type("NAME=SUBJECT,...")
+        .one_at_a_time();
+    command.option("--asks", given->asks, "who asks there, a service or a program")
+        .type("NAME=SUBJECT,...")
+        .one_at_a_time();
+    command
+        .option("--shards", given->shards,
+                "in how many a service runs; 2,4 while it is moved from 2 to 4")
+        .type("SERVICE=N[,N]")
+        .one_at_a_time();
+    command.runs([&options, given] { permissions(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -1,16 +1,17 @@
 // saga reconcile: what a service would publish again, and what it does not know of itself.
 #include "saga/cli/reconcile.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/history.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/operations.hpp"
 #include "saga/runtime/stream_view.hpp"
@@ -28,17 +29,18 @@ struct Given {
 };
 
 Published published_by(const Options& options, bus::NatsClient& client,
-                       const std::string& service) {
+                       const std::string& instance) {
+    const core::Instance self = core::parse_instance(instance);
     const StreamState stream = stream_state(client, options.timeout);
     Published published{.events = {},
                         .first_seq = stream.first_seq,
                         .last_seq = stream.last_seq,
                         .created_ns = stream.created.time_since_epoch().count()};
     runtime::StreamView(options.reach())
-        .read({.filter = fmt::format("saga.{}.>", service), .timeout = options.timeout},
+        .read({.filter = fmt::format("saga.{}.>", self.service), .timeout = options.timeout},
               [&](const core::Message& message) {
                   const core::Envelope& e = message.envelope();
-                  if (e.source == service)
+                  if (e.source == self.service && self.shard.takes(e.saga))
                       published.events.emplace(
                           e.id.text(),
                           Published::Event{message.seq(),
@@ -173,21 +175,19 @@ std::vector<Difference> differences(Published published, std::int64_t next_seq,
     return found;
 }
 
-void add_reconcile(CLI::App& app, Options& options) {
+void add_reconcile(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "reconcile", "What the outbox has and the stream has not, and the other way round");
-    command->group("Operate");
-    command->footer(
+    command.group("Operate");
+    command.footer(
         "Examples:\n"
         "  saga reconcile\n"
         "  saga reconcile payment --data /var/lib/payment     of a stopped one\n"
         "Nothing has to be done about it: the service does it by itself.");
-    command->add_option("service", given->services, "these; otherwise all that are known")
-        ->type_name("");
-    command->add_option("--data", given->data, "folder of a stopped service's files")
-        ->type_name("FOLDER");
-    command->callback([&options, given] { reconcile(options, *given); });
+    command.argument("service", given->services, "these; otherwise all that are known");
+    command.option("--data", given->data, "folder of a stopped service's files").type("FOLDER");
+    command.runs([&options, given] { reconcile(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -2,10 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/runtime/backups.hpp"
@@ -81,15 +81,16 @@ void restore(const Options& options, const Given& given) {
     const std::string service = service_in(given.backup);
     const std::string from = fmt::format("{}/{}", given.backup, service);
     const std::string to = fmt::format("{}/{}", given.data, service);
+    const std::string its_key = runtime::key_path(given.data, service);
     const core::IdKey key = runtime::load_key(from + ".key", false);
     fs::create_directories(given.data);
     const store::FileLock lock(to + ".db");
-    const bool has_key = fs::exists(to + ".key");
-    if (has_key && runtime::load_key(to + ".key", false).fingerprint() != key.fingerprint())
-        throw Stop(kError, fmt::format("{0}.key is not the key of this backup: with it every event "
+    const bool has_key = fs::exists(its_key);
+    if (has_key && runtime::load_key(its_key, false).fingerprint() != key.fingerprint())
+        throw Stop(kError, fmt::format("{0} is not the key of this backup: with it every event "
                                        "would get another id. Is it another service's folder? If "
-                                       "not, move {0}.key away",
-                                       to));
+                                       "not, move {0} away",
+                                       its_key));
     const std::string part = to + ".db.part";
     copy_for(from + ".db", part);
     try {
@@ -99,8 +100,8 @@ void restore(const Options& options, const Given& given) {
         throw;
     }
     if (!has_key) {
-        copy_for(from + ".key", to + ".key.part");
-        store::rename_durably(to + ".key.part", to + ".key");
+        copy_for(from + ".key", its_key + ".part");
+        store::rename_durably(its_key + ".part", its_key);
     }
     // The database first: a WAL that is alone is of no harm, one beside another's database is.
     const std::string aside = put_aside(to + ".db");
@@ -117,22 +118,20 @@ void restore(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_restore(CLI::App& app, Options& options) {
+void add_restore(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("restore", "Put a backup in the place of a stopped service's database");
-    command->group("Operate");
-    command->footer(
+    Command command =
+        tool.command("restore", "Put a backup in the place of a stopped service's database");
+    command.group("Operate");
+    command.footer(
         "Examples:\n"
         "  saga restore backups/payment-20261121T015554123456Z --data /var/lib/payment\n"
         "What stood there is kept under another name.");
-    command->add_option("backup", given->backup, "its folder, as `saga backup` printed it")
-        ->required()
-        ->type_name("FOLDER");
-    command->add_option("--data", given->data, "the service's folder")
-        ->required()
-        ->type_name("FOLDER");
-    command->callback([&options, given] { restore(options, *given); });
+    command.argument("backup", given->backup, "its folder, as `saga backup` printed it")
+        .required()
+        .type("FOLDER");
+    command.option("--data", given->data, "the service's folder").required().type("FOLDER");
+    command.runs([&options, given] { restore(options, *given); });
 }
 
 }  // namespace saga::cli

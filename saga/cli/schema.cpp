@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 #include <sodium.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include <set>
 
 #include "contract_schema.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/contracts.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
@@ -37,6 +37,7 @@ constexpr std::size_t kVersionBytes = 4;  // of a digest: enough to tell a type'
 /// One form of an event or a request.
 struct Version {
     std::string type, owner, text, digest;  ///< no text, and "-": nobody carries its schema
+    std::string commented;                  ///< the text with comments, the owner's if it knows it
     std::vector<std::string> services;      ///< that know it so
 };
 
@@ -96,16 +97,22 @@ std::vector<Version> versions(const std::vector<flow::Contract>& contracts) {
         for (const std::string& type : types_of(contract)) {
             const auto schema =
                 std::ranges::find_if(schemas, [&](const auto& each) { return each.knows(type); });
-            const std::string text =
-                schema == schemas.end() ? "" : flow::schema_text(schema->bytes(), type);
+            const auto text_with = [&](flow::Comments comments) {
+                return schema == schemas.end() ? std::string()
+                                               : flow::schema_text(schema->bytes(), type, comments);
+            };
+            const std::string text = text_with(flow::Comments::left_out);
             std::vector<Version>& of_type = by_type[type];
             auto same = std::ranges::find(of_type, text, &Version::text);
             if (same == of_type.end())
-                same = of_type.insert(same, {type,
-                                             std::string(detail::split_type(type).owner),
-                                             text,
-                                             text.empty() ? "-" : digest_of(text),
-                                             {}});
+                same = of_type.insert(same, {.type = type,
+                                             .owner = std::string(detail::split_type(type).owner),
+                                             .text = text,
+                                             .digest = text.empty() ? "-" : digest_of(text),
+                                             .commented = {},
+                                             .services = {}});
+            if (same->commented.empty() || contract.service == same->owner)
+                same->commented = text_with(flow::Comments::kept);
             same->services.push_back(contract.service);
         }
     }
@@ -150,7 +157,7 @@ std::map<std::string, std::string> texts_to_export(const std::vector<Version>& a
     for (const Version& each : all) {
         if (each.text.empty() || !core::is_type(each.type)) continue;
         const bool owned = std::ranges::count(each.services, each.owner) > 0;
-        if (owned || !texts.contains(each.type)) texts[each.type] = each.text;
+        if (owned || !texts.contains(each.type)) texts[each.type] = each.commented;
     }
     return texts;
 }
@@ -247,71 +254,65 @@ void check(const Options& options, const Given& given) {
 
 // ---- the command's words ------------------------------------------------------------------------
 
-void add_listing(CLI::App& schema, Options& options) {
+void add_listing(Command& schema, Options& options) {
     auto sources = std::make_shared<ContractSources>();
-    CLI::App* command = schema.add_subcommand(
+    Command command = schema.command(
         "ls", "Types of events and requests, who owns them, and in which versions they are known");
-    add_contract_sources(*command, *sources);
-    command->footer(
+    add_contract_sources(command, *sources);
+    command.footer(
         "A version is a digest of the table and of all that it reaches. A type in two versions "
         "is\nknown in two forms: services of different releases. `-`: nobody carries its schema.");
-    command->callback([&options, sources] { list(options, *sources); });
+    command.runs([&options, sources] { list(options, *sources); });
 }
 
-void add_export(CLI::App& schema, Options& options) {
+void add_export(Command& schema, Options& options) {
     auto sources = std::make_shared<ContractSources>();
     auto folder = std::make_shared<std::string>();
-    CLI::App* command = schema.add_subcommand(
-        "export", "Write each type's schema into a folder, as .fbs and as .bfbs");
-    command->add_option("folder", *folder, "is made where it is not there")
-        ->type_name("DIR")
-        ->required();
-    add_contract_sources(*command, *sources);
-    command->footer(
+    Command command =
+        schema.command("export", "Write each type's schema into a folder, as .fbs and as .bfbs");
+    command.argument("folder", *folder, "is made where it is not there").type("DIR").required();
+    add_contract_sources(command, *sources);
+    command.footer(
         "A file holds one type and what it reaches, and names it as the root: flatc makes code of "
         "it.\nOf a type in several versions its owner's counts.\n"
         "Examples:\n"
         "  saga schema export events                   of the services of this broker\n"
         "  saga schema export events payment.json      of a contract\n"
         "  flatc --python events/shop.payment.PaymentTaken.fbs");
-    command->callback([&options, sources, folder] { export_to(options, *sources, *folder); });
+    command.runs([&options, sources, folder] { export_to(options, *sources, *folder); });
 }
 
-void add_evolution(CLI::App& schema, Options& options) {
+void add_evolution(Command& schema, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = schema.add_subcommand(
-        "check", "Can these schemas take the place of those that were released?");
-    command->add_option("folder", given->today, "of .fbs files")
-        ->type_name("DIR")
-        ->capture_default_str();
+    Command command =
+        schema.command("check", "Can these schemas take the place of those that were released?");
+    command.argument("folder", given->today, "of .fbs files").type("DIR");
     command
-        ->add_option("--released", given->released,
-                     "of the files that other people rely on; without it, released/ in DIR")
-        ->type_name("DIR");
-    command->footer(
+        .option("--released", given->released,
+                "of the files that other people rely on; without it, released/ in DIR")
+        .type("DIR");
+    command.footer(
         "Old bytes must be read by new programs, and new bytes by old ones: what `flatc --conform` "
         "sees, and\nwhat it does not: renamed fields, removed ends, what is required, roots, file "
         "identifiers.\nEnds with 1 where something breaks.\n"
         "Examples:\n"
         "  saga schema check\n"
         "  saga schema check schemas --released tests/schemas/released");
-    command->callback([&options, given] { check(options, *given); });
+    command.runs([&options, given] { check(options, *given); });
 }
 
 }  // namespace
 
-void add_schema(CLI::App& app, Options& options) {
-    CLI::App* schema = app.add_subcommand(
-        "schema", "Schemas of events, and that of contracts: list, check, export");
-    schema->group("Design");
-    schema->require_subcommand(1);
-    add_listing(*schema, options);
-    add_evolution(*schema, options);
-    add_export(*schema, options);
-    schema
-        ->add_subcommand("contract",
-                         "Print the JSON Schema of contracts, for whoever writes one by hand")
-        ->callback([] { out(kContractSchema); });
+void add_schema(Command& tool, Options& options) {
+    Command schema =
+        tool.command("schema", "Schemas of events, and that of contracts: list, check, export");
+    schema.group("Design");
+    schema.requires_command();
+    add_listing(schema, options);
+    add_evolution(schema, options);
+    add_export(schema, options);
+    schema.command("contract", "Print the JSON Schema of contracts, for whoever writes one by hand")
+        .runs([] { out(kContractSchema); });
 }
 
 }  // namespace saga::cli

@@ -1,7 +1,7 @@
 // saga services, saga outbox: how the running services are.
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
@@ -107,23 +107,22 @@ void outbox(const Options& options, const std::vector<std::string>& named) {
 
 }  // namespace
 
-void add_services(CLI::App& app, Options& options) {
+void add_services(Command& tool, Options& options) {
     auto named = std::make_shared<std::vector<std::string>>();
-    CLI::App* command = app.add_subcommand("services", "How each running service is");
-    command->group("Look");
-    command->footer("Examples:\n  saga services\n  saga services payment --json");
-    command->add_option("service", *named, "these; otherwise all that are known")->type_name("");
-    command->callback([&options, named] { services(options, *named); });
+    Command command = tool.command("services", "How each running service is");
+    command.group("Look");
+    command.footer("Examples:\n  saga services\n  saga services payment --json");
+    command.argument("service", *named, "these; otherwise all that are known");
+    command.runs([&options, named] { services(options, *named); });
 }
 
-void add_outbox(CLI::App& app, Options& options) {
+void add_outbox(Command& tool, Options& options) {
     auto named = std::make_shared<std::vector<std::string>>();
-    CLI::App* command =
-        app.add_subcommand("outbox", "Events that wait to be read back from the stream");
-    command->group("Look");
-    command->footer("Examples:\n  saga outbox\n  saga outbox payment");
-    command->add_option("service", *named, "these; otherwise all that are known")->type_name("");
-    command->callback([&options, named] { outbox(options, *named); });
+    Command command = tool.command("outbox", "Events that wait to be read back from the stream");
+    command.group("Look");
+    command.footer("Examples:\n  saga outbox\n  saga outbox payment");
+    command.argument("service", *named, "these; otherwise all that are known");
+    command.runs([&options, named] { outbox(options, *named); });
 }
 
 }  // namespace saga::cli

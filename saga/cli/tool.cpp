@@ -2,9 +2,9 @@
 #include <CLI/CLI.hpp>
 
 #include "saga/cli/command.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/help.hpp"
 #include "saga/cli/output.hpp"
-#include "saga/cli/words.hpp"
 #include "version.hpp"
 
 namespace saga::cli {
@@ -15,14 +15,15 @@ constexpr int kBrokenPipe = 141;  // as a shell says it of a program that SIGPIP
 void add_flags(CLI::App& app, Options& options) {
     options.address.url.clear();  // so that a context can fill it
     add_client_flags(app, options.address);
-    app.add_option("--context", options.context, "natscli's context")->envname("NATS_CONTEXT");
-    add_duration(app, "--timeout", options.timeout, "of one request, such as 5s or 500ms")
-        ->envname("NATS_TIMEOUT");
-    app.add_flag("-j,--json", options.json, "answer in JSON");
-    app.add_flag("-f,--force", options.force, "do not ask");
+    Command tool(app);
+    tool.option("--context", options.context, "natscli's context").variable("NATS_CONTEXT");
+    tool.option("--timeout", options.timeout, "of one request, such as 5s or 500ms")
+        .variable("NATS_TIMEOUT");
+    tool.flag("-j,--json", options.json, "answer in JSON");
+    tool.flag("-f,--force", options.force, "do not ask");
     app.set_version_flag("--version", kVersion);
-    app.require_subcommand(1);
-    app.footer(
+    tool.requires_command();
+    tool.footer(
         "Examples:\n"
         "  saga dev --config services/shop.ini    a broker and the services of a file\n"
         "  saga doctor                            is all well, and how to mend what is not\n"
@@ -31,32 +32,32 @@ void add_flags(CLI::App& app, Options& options) {
     app.fallthrough();
 }
 
-void add_commands(CLI::App& app, Options& options) {
-    add_ls(app, options);
-    add_show(app, options);
-    add_trace(app, options);
-    add_watch(app, options);
-    add_wait(app, options);
-    add_decode(app, options);
-    add_services(app, options);
-    add_outbox(app, options);
-    add_actions(app, options);
-    add_dlq(app, options);
-    add_check(app, options);
-    add_conformance(app, options);
-    add_graph(app, options);
-    add_permissions(app, options);
-    add_asyncapi(app, options);
-    add_schema(app, options);
-    add_dev(app, options);
-    add_chaos(app, options);
-    add_doctor(app, options);
-    add_verify(app, options);
-    add_bootstrap(app, options);
-    add_backup(app, options);
-    add_restore(app, options);
-    add_reconcile(app, options);
-    add_completion(app, options);
+void add_commands(Command tool, Options& options) {
+    add_ls(tool, options);
+    add_show(tool, options);
+    add_trace(tool, options);
+    add_watch(tool, options);
+    add_wait(tool, options);
+    add_decode(tool, options);
+    add_services(tool, options);
+    add_outbox(tool, options);
+    add_actions(tool, options);
+    add_dlq(tool, options);
+    add_check(tool, options);
+    add_conformance(tool, options);
+    add_graph(tool, options);
+    add_permissions(tool, options);
+    add_asyncapi(tool, options);
+    add_schema(tool, options);
+    add_dev(tool, options);
+    add_chaos(tool, options);
+    add_doctor(tool, options);
+    add_verify(tool, options);
+    add_bootstrap(tool, options);
+    add_backup(tool, options);
+    add_restore(tool, options);
+    add_reconcile(tool, options);
+    add_completion(tool, options);
 }
 
 /// What is wrong with the command line, and where to read more.
@@ -95,7 +96,7 @@ int run(int argc, const char* const* argv) {
                  "saga"};
     set_help_style(app);
     add_flags(app, options);
-    add_commands(app, options);
+    add_commands(Command(app), options);
     try {
         app.parse(argc, argv);
         std::fflush(stdout);

@@ -1,6 +1,7 @@
 // saga trace, saga show: what became of one saga.
-#include <CLI/CLI.hpp>
+#include <algorithm>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/course.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
@@ -107,32 +108,31 @@ constexpr auto kExits =
 
 }  // namespace
 
-void add_trace(CLI::App& app, Options& options) {
+void add_trace(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command =
-        app.add_subcommand("trace", "Every event of one saga, and what it waits for");
-    command->group("Look");
-    command->footer(
+    Command command = tool.command("trace", "Every event of one saga, and what it waits for");
+    command.group("Look");
+    command.footer(
         fmt::format("Examples:\n"
                     "  saga trace o-1001\n"
                     "  saga trace o-1001 --follow\n"
                     "  saga trace o-1001 --json | jq .state\n\n{}",
                     kExits));
-    command->add_option("saga", given->saga, "its id")->required()->type_name("");
-    command->add_flag("--follow", given->follow, "go on until it has come to its end");
-    command->add_flag("-v,--verbose", given->style.verbose, "with sequences, ids and causes");
-    command->add_flag("-w,--wide", given->style.wide, "do not cut off at the terminal's edge");
-    command->callback([&options, given] { trace(options, *given); });
+    command.argument("saga", given->saga, "its id").required();
+    command.flag("--follow", given->follow, "go on until it has come to its end");
+    command.flag("-v,--verbose", given->style.verbose, "with sequences, ids and causes");
+    command.flag("-w,--wide", given->style.wide, "do not cut off at the terminal's edge");
+    command.runs([&options, given] { trace(options, *given); });
 }
 
-void add_show(CLI::App& app, Options& options) {
+void add_show(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand("show", "One saga in a line, and what it waits for");
-    command->group("Look");
-    command->footer(
+    Command command = tool.command("show", "One saga in a line, and what it waits for");
+    command.group("Look");
+    command.footer(
         fmt::format("Examples:\n  saga show o-1001\n  saga show o-1001 --json\n\n{}", kExits));
-    command->add_option("saga", given->saga, "its id")->required()->type_name("");
-    command->callback([&options, given] { show(options, *given); });
+    command.argument("saga", given->saga, "its id").required();
+    command.runs([&options, given] { show(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -1,14 +1,16 @@
 // saga verify: whether what stopped services and the stream hold fits together.
 #include "saga/verify/verify.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "saga/cli/buckets.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/history.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/stream_view.hpp"
 #include "saga/verify/stopped.hpp"
@@ -59,19 +61,28 @@ Found look(const Options& options, const Given& given) {
     const auto client = options.connect();
     auto contracts = Bucket(*client, core::kContracts, options.timeout).all();
     verify::Landscape all;
+    std::set<std::string> here;  // services, and shards
     Found found;
     for (const verify::StoppedDatabase& database : databases) {
-        const auto contract = contracts.extract(database.service());
-        if (contract.empty())
+        const std::string service = core::parse_instance(database.service()).service;
+        const auto contract = contracts.find(service);
+        if (contract == contracts.end())
             throw Stop(kError,
                        fmt::format("{} has published no contract on this broker: is it the one "
                                    "that the service works with?",
                                    harmless(database.service())));
         all.services.push_back(
-            database.view(nlohmann::json::parse(contract.mapped(), nullptr, false)));
+            database.view(nlohmann::json::parse(contract->second, nullptr, false)));
         found.services.push_back(database.service());
+        here.insert({service, database.service()});
     }
-    for (const auto& [name, contract] : contracts) found.absent.push_back(name);
+    for (const auto& [name, contract] : contracts)
+        if (!here.contains(name)) found.absent.push_back(name);
+    for (const std::string& name : found.services) {
+        const core::Instance self = core::parse_instance(name);
+        for (const core::Instance& each : core::instances_of(self.service, self.shard.of))
+            if (here.insert(each.name()).second) found.absent.push_back(each.name());
+    }
     read_stream(options, *client, all);
     found.events = all.stream.size();
     verify::Options asked{.at_rest = !given.under_way, .unordered = {}};
@@ -127,27 +138,24 @@ void verify_all(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, Options& options) {
+void add_verify(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "verify", "Check what stopped services and the stream hold: nothing lost, nothing twice");
-    command->group("Operate");
-    command->footer(
+    command.group("Operate");
+    command.footer(
         "Stop the services when all is at rest; the broker goes on. Nothing is changed.\n"
         "Ends with 1 where something is wrong.\n"
         "Examples:\n  saga verify --data data\n  saga verify --data order --data payment --json");
-    command->add_option("--data", given->folders, "folders with databases of services")
-        ->type_name("FOLDER")
-        ->take_all();
+    command.option("--data", given->folders, "folders with databases of services").type("FOLDER");
     command
-        ->add_option("--unordered", given->unordered,
-                     "services whose handlers say later(), or that were restored: the order in "
-                     "which they took events is not judged")
-        ->type_name("SERVICE")
-        ->take_all();
-    command->add_flag("--under-way", given->under_way,
-                      "not everything was at rest: check what holds at any moment");
-    command->callback([&options, given] { verify_all(options, *given); });
+        .option("--unordered", given->unordered,
+                "services whose handlers say later(), or that were restored: the order in "
+                "which they took events is not judged")
+        .type("SERVICE");
+    command.flag("--under-way", given->under_way,
+                 "not everything was at rest: check what holds at any moment");
+    command.runs([&options, given] { verify_all(options, *given); });
 }
 
 }  // namespace saga::cli

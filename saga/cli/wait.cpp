@@ -1,7 +1,7 @@
 // saga wait: until a saga's last word.
-#include <CLI/CLI.hpp>
 #include <saga/detail/event_type.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/observer.hpp"
 #include "saga/cli/output.hpp"
@@ -99,22 +99,20 @@ void wait(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_wait(CLI::App& app, Options& options) {
+void add_wait(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand("wait", "Wait until a saga has said its last word");
-    command->group("Look");
-    command->footer(
+    Command command = tool.command("wait", "Wait until a saga has said its last word");
+    command.group("Look");
+    command.footer(
         "Examples:\n"
         "  saga wait o-1001\n"
         "  saga wait o-1001 --timeout 5m && echo shipped\n\n"
         "Exits with 0 when it completed, 5 when it was undone, 4 when the time passed. The undos "
         "of\n"
         "others may follow the last word: saga trace --follow waits for them too.");
-    command->add_option("saga", given->saga, "its id; it need not have begun")
-        ->required()
-        ->type_name("");
-    add_duration(*command, "--timeout", given->timeout, "at most so long; otherwise 1m");
-    command->callback([&options, given] { wait(options, *given); });
+    command.argument("saga", given->saga, "its id; it need not have begun").required();
+    command.option("--timeout", given->timeout, "at most so long; otherwise 1m");
+    command.runs([&options, given] { wait(options, *given); });
 }
 
 }  // namespace saga::cli

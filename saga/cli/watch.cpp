@@ -1,7 +1,8 @@
 // saga watch: events as they happen, a line each.
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/history.hpp"
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/landscape.hpp"
@@ -115,27 +116,27 @@ void watch(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_watch(CLI::App& app, Options& options) {
+void add_watch(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand("watch", "Events as they happen, a line each");
-    command->group("Look");
-    command->footer(
+    Command command = tool.command("watch", "Events as they happen, a line each");
+    command.group("Look");
+    command.footer(
         "Examples:\n"
         "  saga watch\n"
         "  saga watch --kind failed\n"
         "  saga watch --saga o-1001 --since 1h\n"
         "  saga watch --service payment --json | jq .payload");
-    command->add_option("--saga", given->saga, "only of this saga")->type_name("ID");
-    command->add_option("--service", given->service, "only what it publishes")->type_name("NAME");
-    command->add_option("--kind", given->kind, "done, failed, undone or ended")
-        ->type_name("KIND")
-        ->check(CLI::IsMember({"done", "failed", "undone", "ended"}));
-    command->add_option("--event", given->event, "such as PaymentTaken")->type_name("NAME");
-    add_duration(*command, "--since", given->since, "begin with what came in this time");
-    command->add_option("--count", given->count, "end after so many")->type_name("N");
-    add_duration(*command, "--timeout", given->timeout, "end after so long; otherwise never");
-    command->add_flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
-    command->callback([&options, given] { watch(options, *given); });
+    command.option("--saga", given->saga, "only of this saga").type("ID");
+    command.option("--service", given->service, "only what it publishes").type("NAME");
+    command.option("--kind", given->kind, "done, failed, undone or ended")
+        .type("KIND")
+        .one_of({"done", "failed", "undone", "ended"});
+    command.option("--event", given->event, "such as PaymentTaken").type("NAME");
+    command.option("--since", given->since, "begin with what came in this time");
+    command.option("--count", given->count, "end after so many").type("N");
+    command.option("--timeout", given->timeout, "end after so long; otherwise never");
+    command.flag("-w,--wide", given->wide, "do not cut off at the terminal's edge");
+    command.runs([&options, given] { watch(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -4,7 +4,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -63,23 +62,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
         if (sum > kLongest) return std::nullopt;
     }
     return sum;
-}
-
-CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
-                          const std::string& help) {
-    return app
-        .add_option_function<std::string>(
-            name,
-            [&value, name](const std::string& text) {
-                const auto duration = parse_duration(text);
-                if (!duration)
-                    throw CLI::ValidationError(
-                        name, fmt::format("{} is no duration: give one such as 500ms, 30s or 1h30m",
-                                          text));
-                value = *duration;
-            },
-            help)
-        ->type_name("TIME");
 }
 
 std::string brief(std::chrono::nanoseconds duration) {

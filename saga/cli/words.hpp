@@ -10,18 +10,11 @@
 
 #include "saga/cli/command.hpp"
 
-namespace CLI {
-class Option;
-}
-
 namespace saga::cli {
 
 /// "500ms", "5s", "2m", "1h30m", "7d"; a bare number is seconds. Empty when it is none of these,
 /// or more than 100 years.
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
-/// An option that takes such a duration.
-CLI::Option* add_duration(CLI::App& app, const std::string& name, std::chrono::milliseconds& value,
-                          const std::string& help);
 
 /// "850 us", "12 ms", "1.24 s", "3 min 20 s", "2 h 5 min", "3 d 4 h".
 std::string brief(std::chrono::nanoseconds duration);

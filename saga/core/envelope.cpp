@@ -160,21 +160,21 @@ Headers headers_of(const Envelope& envelope) {
     const std::string id = envelope.id.text();
     const std::string saga(envelope.saga);
     constexpr auto kMediaType = "application/x-flatbuffers";
-    Headers headers{
-        {"Nats-Msg-Id", id},
-        {"ce-specversion", "1.0"},
-        {"ce-id", id},
-        {"ce-source", fmt::format("/{}", envelope.source)},
-        {"ce-type", std::string(envelope.type)},
-        {"ce-time", rfc3339(envelope.time)},
-        {"ce-subject", saga},
-        {"ce-datacontenttype", kMediaType},
-        {"content-type", kMediaType},
-        {"ce-dataschema", fmt::format("saga:{}", envelope.type)},
-        {"ce-correlationid", saga},
-        {"ce-sequence", fmt::format("{:020}", envelope.sequence)},
-        {"ce-sagakind", std::string(name_of(envelope.kind))},
-    };
+    Headers headers;
+    headers.reserve(15);
+    headers.emplace_back("Nats-Msg-Id", id);
+    headers.emplace_back("ce-specversion", "1.0");
+    headers.emplace_back("ce-id", id);
+    headers.emplace_back("ce-source", fmt::format("/{}", envelope.source));
+    headers.emplace_back("ce-type", envelope.type);
+    headers.emplace_back("ce-time", rfc3339(envelope.time));
+    headers.emplace_back("ce-subject", saga);
+    headers.emplace_back("ce-datacontenttype", kMediaType);
+    headers.emplace_back("content-type", kMediaType);
+    headers.emplace_back("ce-dataschema", fmt::format("saga:{}", envelope.type));
+    headers.emplace_back("ce-correlationid", saga);
+    headers.emplace_back("ce-sequence", fmt::format("{:020}", envelope.sequence));
+    headers.emplace_back("ce-sagakind", name_of(envelope.kind));
     if (envelope.cause) headers.emplace_back("ce-causationid", envelope.cause.text());
     if (!envelope.trace.empty())
         headers.emplace_back("traceparent", percent_encoded(envelope.trace));

@@ -50,8 +50,9 @@ std::optional<std::string> spoofed(std::string_view subject, const Envelope& env
 /// Under which it may be published, again too.
 std::string subject_of(const Envelope& envelope);
 
-/// The CloudEvents headers of an event, in the order in which they are sent.
-using Headers = std::vector<std::pair<std::string, std::string>>;
+/// In the order in which they are sent; names are literals, with a zero behind them.
+using Headers = std::vector<std::pair<std::string_view, std::string>>;
+/// The CloudEvents headers of an event.
 Headers headers_of(const Envelope& envelope);
 
 /// 2026-01-31T12:00:00.123456Z

@@ -77,6 +77,11 @@ inline constexpr std::size_t kBatch = 512;
 /// Bytes of messages, answers and requests of one transaction, but for the first item: with what
 /// comes of them they have to fit into the WAL's 64 MiB.
 inline constexpr std::size_t kBatchBytes = 8 * 1024 * 1024;
+/// Calls that ask over NATS and are on their way at once: as many as one transaction settles.
+inline constexpr std::size_t kMaxAsked = 512;
+/// Places for sagas whose rows are kept in memory, each of a few hundred bytes: four times as many
+/// as are under way when scripts/bench saturates a service. A power of two.
+inline constexpr std::size_t kRecentSagas = 4'096;
 /// Requests that may wait for one turn; the rest are told to come back.
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// After an unclean stop so many items are taken one at a time, each counted beforehand.

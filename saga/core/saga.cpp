@@ -43,9 +43,9 @@ bool Saga::takes(const detail::ReactionCode& reaction, const Envelope& event) {
 void Saga::on_event(const Message& event) {
     const Envelope& e = event.envelope();
     const std::optional<std::string_view> failure = failure_in(e);
-    const bool starts = starts_something(e);
+    const bool starts = starts_something(contract_, e);
     const bool word = e.kind == Kind::ended && state_.row.key != 0;
-    if (!failure && !starts && !word && !awaited(e)) return;
+    if (!failure && !starts && !word && !awaited(contract_, e)) return;
     if (state_.row.key == 0) {
         if (e.started < facts_.journal_from)
             return host_.dead_letter(event, {}, "stale: its saga is older than the journal here");
@@ -84,15 +84,20 @@ void Saga::on_event(const Message& event) {
     settle();
 }
 
-bool Saga::starts_something(const Envelope& event) const {
-    return std::any_of(contract_.reactions.begin(), contract_.reactions.end(),
+bool Saga::has_role(const detail::Contract& contract, const Envelope& event) {
+    return event.kind == Kind::ended || failure_in(event) || starts_something(contract, event) ||
+           awaited(contract, event);
+}
+
+bool Saga::starts_something(const detail::Contract& contract, const Envelope& event) {
+    return std::any_of(contract.reactions.begin(), contract.reactions.end(),
                        [&](const auto& reaction) { return takes(reaction, event); }) ||
-           std::any_of(contract_.steps.begin(), contract_.steps.end(),
+           std::any_of(contract.steps.begin(), contract.steps.end(),
                        [&](const auto& step) { return slot_of(step, event).has_value(); });
 }
 
-bool Saga::awaited(const Envelope& event) const {
-    for (const detail::StepCode& step : contract_.steps)
+bool Saga::awaited(const detail::Contract& contract, const Envelope& event) {
+    for (const detail::StepCode& step : contract.steps)
         for (const detail::Expects& expects : step.expects)
             for (const Type answer : expects.answers)
                 if (answer->full == event.type) return true;
@@ -142,7 +147,7 @@ void Saga::end(std::string_view word) {
 /// Whoever expected the event waits no more.
 void Saga::hear(const Message& event) {
     const Envelope& e = event.envelope();
-    if (!awaited(e) || host_.reacted("expect", e.id)) return;
+    if (!awaited(contract_, e) || host_.reacted("expect", e.id)) return;
     host_.remember("expect", event);
     for (const StepRow& row : state_.steps) {
         const detail::StepCode* step = step_of(row.step);

@@ -207,6 +207,9 @@ class Saga {
     Saga(const detail::Contract& contract, SagaState& state, Host& host, Facts facts)
         : contract_(contract), state_(state), host_(host), facts_(facts) {}
 
+    /// False: nothing of the event's saga need be looked at. It is no failure and no last word, and
+    /// no step, reaction or deadline waits for it.
+    static bool has_role(const detail::Contract& contract, const Envelope& event);
     void on_event(const Message& event);
     /// Whether the reaction, which this build did not have when the event was read, is to see it.
     bool missed(const Message& event, const detail::ReactionCode& reaction) const;
@@ -224,8 +227,8 @@ class Saga {
     using Result = Attempt::Result;
 
     // Roles of an event, in the order in which they are taken.
-    bool starts_something(const Envelope& event) const;
-    bool awaited(const Envelope& event) const;
+    static bool starts_something(const detail::Contract& contract, const Envelope& event);
+    static bool awaited(const detail::Contract& contract, const Envelope& event);
     void fail(std::string_view failure);
     void end(std::string_view word);
     void hear(const Message& event);

@@ -165,6 +165,13 @@ void Service::question(std::string verb, std::string select) {
     contract_->questions.push_back({std::move(verb), std::move(select)});
 }
 
+void Service::by_saga(std::string table, std::string column) {
+    detail::require(std::ranges::find(contract_->by_saga, table, &detail::TableBySaga::name) ==
+                        contract_->by_saga.end(),
+                    "a table's rows belong to a saga by one column: ", table);
+    contract_->by_saga.push_back({std::move(table), std::move(column)});
+}
+
 void Service::setting(std::string name, std::string otherwise, std::string help) {
     require_name("a setting's name is [a-z][a-z0-9_]*: ", name);
     contract_->settings.push_back({std::move(name), std::move(otherwise), std::move(help)});

@@ -262,14 +262,16 @@ void look_for_idle_undos(std::span<const Contract> contracts, const Undos& undos
 }  // namespace
 
 std::string_view name_of(Finding::What what) {
-    constexpr std::array<std::string_view, 12> kNames{
-        "no_source",  "no_reader",  "cycle",         "twice",     "left_standing", "after_pivot",
-        "ends_twice", "never_ends", "waits_in_vain", "idle_undo", "no_command",    "mixed_join"};
+    constexpr std::array<std::string_view, 13> kNames{
+        "no_source",   "no_reader",  "cycle",      "twice",         "left_standing",
+        "after_pivot", "ends_twice", "never_ends", "waits_in_vain", "idle_undo",
+        "no_command",  "mixed_join", "vain_undo"};
     return kNames.at(static_cast<std::size_t>(what));
 }
 
 Verdict check(std::span<const Contract> contracts, std::size_t most_states, Orders orders) {
     Verdict verdict;
+    for (const Contract& contract : contracts) published_by(contract);  // its own events alone
     const std::vector<Model> models = models_of(contracts);
     verdict.findings = shape_findings(contracts, models);
     if (models.empty())

@@ -24,6 +24,7 @@ struct Finding {
         idle_undo,      ///< nothing can ever start it
         no_command,     ///< nothing begins a saga
         mixed_join,     ///< it waits for a failure and for what none can follow: it never runs
+        vain_undo,      ///< what an operator's undo asks can fail no saga
     };
     /// One thing of a course of events, in words: "payment", "StockReserved", "take: PaymentTaken".
     struct Line {
@@ -51,8 +52,8 @@ struct Verdict {
 /// One saga is explored for each command that begins one. Handlers may return whatever they
 /// declare; those that throw for ever, operators and expired retentions are not looked at, nor is a
 /// command that is refused. A success of several events publishes the first of them, or all.
-/// Throws Error where contracts are larger than can be explored: 8 halves of a join, 255 types of
-/// failures.
+/// Throws Error where a contract publishes another service's event, and where contracts are larger
+/// than can be explored: 8 halves of a join, 255 types of failures.
 Verdict check(std::span<const Contract> contracts, std::size_t most_states,
               Orders orders = Orders::enough);
 

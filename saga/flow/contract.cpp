@@ -106,6 +106,11 @@ Expect expect(const Place& place) {
             .asks = place.each("asks", emits)};
 }
 
+/// Where a call asks, if it asks over NATS and the contract says so.
+std::string called(const Place& place) {
+    return place.has("calls_subject") ? place.text("calls_subject") : std::string();
+}
+
 Step step(const Place& place) {
     Step step{.name = place.text("name"),
               .on = place.each("on", trigger),
@@ -115,7 +120,9 @@ Step step(const Place& place) {
               .expects = place.each("expects", expect),
               .calls = place.flag("calls"),
               .ends_saga = place.flag("ends_saga"),
-              .once_per_event = place.flag("once_per_event")};
+              .once_per_event = place.flag("once_per_event"),
+              .calls_subject = called(place),
+              .undo_calls_subject = {}};
     if (step.on.empty()) place.wrong("a step is \"on\" at least one event");
     if (place.has("fate")) step.fate = fate(place.field("fate"));
     if (place.has("undo") != step.undoes())
@@ -125,6 +132,7 @@ Step step(const Place& place) {
     step.undo_on = undo.each("on", event);
     step.undone = undo.each("emits", emits);
     step.undo_calls = undo.flag("calls");
+    step.undo_calls_subject = called(undo);
     return step;
 }
 

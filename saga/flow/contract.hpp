@@ -36,6 +36,7 @@ struct Step {
     std::vector<Emits> undone;
     std::vector<Expect> expects;
     bool calls = false, undo_calls = false, ends_saga = false, once_per_event = false;
+    std::string calls_subject, undo_calls_subject;  ///< empty: who is called is not said
 
     bool undoes() const { return fate == Fate::undo; }
     bool on_any_failure() const { return on.size() == 1 && on.front() == kAnyFailure; }

@@ -4,6 +4,8 @@
 
 #include <saga/error.hpp>
 
+#include "saga/core/limits.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
 #include "saga/core/verbs.hpp"
@@ -48,14 +50,16 @@ std::vector<std::string> list(const Subjects& subjects) {
 
 class Permissions {
   public:
-    Permissions(std::span<const Contract> contracts, const Programs& programs)
-        : programs_(programs) {
+    Permissions(std::span<const Contract> contracts, Programs programs)
+        : programs_(std::move(programs)) {
         for (const Contract& contract : contracts) add_contract(contract);
-        for (const auto& [name, subjects] : programs.answers) add_name(name);
-        for (const auto& [name, requests] : programs.clients) add_name(name);
+        for (const auto& [name, subjects] : programs_.answers) add_name(name);
+        for (const auto& [name, requests] : programs_.clients) add_name(name);
         add_name(std::string(kObserver));
         add_name(std::string(kOperator));
         check_programs();
+        check_shards();
+        for (const Contract& contract : contracts) add_calls(contract);
     }
 
     std::vector<User> users() const {
@@ -99,6 +103,16 @@ class Permissions {
         for (const std::string& question : contract.questions) add_verb(question);
     }
 
+    /// Who answers there may be nobody of these: the broker of another team imports the subject.
+    void add_calls(const Contract& contract) {
+        for (const Step& step : contract.steps)
+            for (const std::string& subject : {step.calls_subject, step.undo_calls_subject}) {
+                if (subject.empty()) continue;
+                require_subject(contract.service, subject);
+                programs_.asks[contract.service].insert(subject);
+            }
+    }
+
     void check_programs() const {
         for (const auto* words : {&programs_.answers, &programs_.asks})
             for (const auto& [name, subjects] : *words)
@@ -118,6 +132,28 @@ class Permissions {
                         fmt::format("{} may ask {}, which is no command or question of "
                                     "these contracts",
                                     name, request));
+    }
+
+    void check_shards() const {
+        for (const auto& [name, counts] : programs_.shards) {
+            if (!services_.contains(name))
+                throw Error(fmt::format("{} is to run in shards, and is no service here", name));
+            for (const unsigned of : counts)
+                if (of == 0 || of > core::kPartitions)
+                    throw Error(fmt::format("{} cannot run in {} shards: from 1 to {}", name, of,
+                                            core::kPartitions));
+        }
+    }
+
+    /// The names that a service's processes have: its own, and those of its shards.
+    std::vector<std::string> instances_of(const std::string& service) const {
+        std::vector<std::string> names{service};
+        const auto split = programs_.shards.find(service);
+        if (split == programs_.shards.end()) return names;
+        for (const unsigned of : split->second)
+            for (const core::Instance& each : core::instances_of(service, of))
+                if (!each.shard.whole()) names.push_back(each.name());
+        return names;
     }
 
     std::set<std::string> answerers(const std::string& subject) const {
@@ -154,25 +190,26 @@ class Permissions {
 
     User service_user(const std::string& name, const Service& service) const {
         Subjects publish = service.events;
-        const auto add = [&](std::string_view format) {
-            publish.insert(fmt::format(fmt::runtime(format), name));
-        };
-        add("saga.{}.done.OperatorActed.>");
-        add("saga-dlq.{}.>");
-        publish.insert({"$JS.API.STREAM.INFO.SAGA", "$JS.API.STREAM.MSG.GET.SAGA"});
-        add("$JS.API.CONSUMER.CREATE.SAGA.{}");    // a list of filters stands in the body,
-        add("$JS.API.CONSUMER.CREATE.SAGA.{}.>");  // a single one in the subject
-        for (const std::string_view verb : {"DELETE", "INFO", "MSG.NEXT"})
-            publish.insert(fmt::format("$JS.API.CONSUMER.{}.SAGA.{}", verb, name));
-        add("$JS.API.DIRECT.GET.KV_SAGA_OWNERS.$KV.SAGA_OWNERS.{}");
-        add("$KV.SAGA_OWNERS.{}");
-        add("$KV.SAGA_CONTRACTS.{}");
-        add("saga-ctl.{}.owner");  // is another instance there?
-        add("_SAGA.{}.>");         // and what that one answers
+        publish.insert({fmt::format("saga.{}.done.OperatorActed.>", name),
+                        fmt::format("saga-dlq.{}.>", name), "$JS.API.STREAM.INFO.SAGA",
+                        "$JS.API.STREAM.MSG.GET.SAGA", fmt::format("$KV.SAGA_CONTRACTS.{}", name),
+                        fmt::format("_SAGA.{}.>", name)});  // what another instance is answered
+        Subjects subscribe = discovery(name);
+        for (const std::string& instance : instances_of(name)) {
+            const auto add = [&](std::string_view format) {
+                publish.insert(fmt::format(fmt::runtime(format), instance));
+            };
+            add("$JS.API.CONSUMER.CREATE.SAGA.{}");    // a list of filters stands in the body,
+            add("$JS.API.CONSUMER.CREATE.SAGA.{}.>");  // a single one in the subject
+            for (const std::string_view verb : {"DELETE", "INFO", "MSG.NEXT"})
+                publish.insert(fmt::format("$JS.API.CONSUMER.{}.SAGA.{}", verb, instance));
+            add("$JS.API.DIRECT.GET.KV_SAGA_OWNERS.$KV.SAGA_OWNERS.{}");
+            add("$KV.SAGA_OWNERS.{}");
+            add("saga-ctl.{}.owner");  // is another instance there?
+            subscribe.insert(core::request_subject(instance, "*"));
+        }
         for (const std::string& other : names_)
             if (!services_.contains(other)) publish.insert(inbox_of(other) + ".>");
-        Subjects subscribe = discovery(name);
-        subscribe.insert(fmt::format("saga-ctl.{}.*", name));
         return user(name, User::Role::service, std::move(publish), std::move(subscribe));
     }
 
@@ -187,11 +224,12 @@ class Permissions {
     /// To read the stream as runtime::StreamView does: a consumer of any name but a service's. Who
     /// makes one reads what its filter lets through, whatever it may subscribe to.
     Subjects view(std::string_view filter, Subjects& never) const {
-        for (const auto& [name, service] : services_) {
-            for (const std::string_view verb : {"CREATE", "DELETE", "MSG.NEXT"})
-                never.insert(fmt::format("$JS.API.CONSUMER.{}.SAGA.{}", verb, name));
-            never.insert(fmt::format("$JS.API.CONSUMER.CREATE.SAGA.{}.>", name));
-        }
+        for (const auto& [service, its] : services_)
+            for (const std::string& name : instances_of(service)) {
+                for (const std::string_view verb : {"CREATE", "DELETE", "MSG.NEXT"})
+                    never.insert(fmt::format("$JS.API.CONSUMER.{}.SAGA.{}", verb, name));
+                never.insert(fmt::format("$JS.API.CONSUMER.CREATE.SAGA.{}.>", name));
+            }
         return {fmt::format("$JS.API.CONSUMER.CREATE.SAGA.*.{}", filter),
                 "$JS.API.CONSUMER.DELETE.SAGA.*", "$JS.API.CONSUMER.MSG.NEXT.SAGA.*"};
     }
@@ -221,10 +259,14 @@ class Permissions {
     User client_user(const std::string& name, const std::set<std::string>& requests) const {
         Subjects never;
         Subjects publish = view("saga.*.ended.>", never);
-        for (const std::string& request : requests.empty() ? all_requests() : requests)
-            publish.insert("saga-ctl." + request);
+        for (const std::string& request : requests.empty() ? all_requests() : requests) {
+            const auto dot = request.find('.');
+            for (const std::string& instance : instances_of(request.substr(0, dot)))
+                publish.insert("saga-ctl." + instance + request.substr(dot));
+        }
         for (const auto& [service, its] : services_)
-            publish.insert(core::request_subject(service, "state"));
+            for (const std::string& instance : instances_of(service))
+                publish.insert(core::request_subject(instance, "state"));
         return user(name, User::Role::client, std::move(publish), {}, never);
     }
 
@@ -257,7 +299,7 @@ class Permissions {
         return user(name, User::Role::op, std::move(publish), {}, never);
     }
 
-    const Programs& programs_;
+    Programs programs_;  ///< and what the contracts say of calls
     std::map<std::string, Service> services_;
     std::set<std::string> names_;
 };

@@ -30,12 +30,14 @@ struct User {
 
 inline constexpr std::string_view kOperator = "operator", kObserver = "observer";
 
-/// What no contract says: the programs beside the services, and the subjects of calls.
+/// The programs beside the services, and the subjects of calls that no contract names.
 struct Programs {
     using Words = std::map<std::string, std::set<std::string>>;
     Words clients;  ///< and the requests that each may send, as "order.place"; none: all
     Words answers;  ///< each program that answers calls, and on which subjects
     Words asks;     ///< who asks there, service or program: "payment" on "bank.charge"
+    /// Services that run in shards, and in how many; several numbers while they are moved.
+    std::map<std::string, std::set<unsigned>> shards;
 };
 
 /// One user for each service, program, `operator` and `observer`, in the order of roles and names.

@@ -34,7 +34,7 @@ bool is_tag(const reflection::Type& type) {
 
 class Writer {
   public:
-    explicit Writer(const reflection::Schema& schema) : schema_(schema) {}
+    Writer(const reflection::Schema& schema, Comments kept) : schema_(schema), kept_(kept) {}
 
     std::string text(const reflection::Object& root) {
         reach(root);
@@ -152,6 +152,15 @@ class Writer {
         return attributes.empty() ? "" : fmt::format(" ({})", fmt::join(attributes, ", "));
     }
 
+    template <class Of>
+    std::string comments(const Of& of, std::string_view indent) const {
+        std::string out;
+        if (kept_ == Comments::kept && of.documentation() != nullptr)
+            for (const auto* line : *of.documentation())
+                out += fmt::format("{}///{}\n", indent, plain(line->string_view(), {}));
+        return out;
+    }
+
     static std::string otherwise(const reflection::Field& field) {
         if (field.optional() && static_cast<std::size_t>(field.type()->base_type()) <= kLastScalar)
             return " = null";
@@ -169,13 +178,15 @@ class Writer {
         std::string lines;
         for (const reflection::Field* field : fields) {
             if (is_tag(*field->type())) continue;
+            lines += comments(*field, "  ");
             lines += fmt::format("  {}:{}{}{};\n", field->name()->str(), name_of(*field->type()),
                                  otherwise(*field), shown(attributes_of(*field)));
         }
         const std::string full = object.name()->str();
-        return in_namespace(
-            full, fmt::format("{} {}{} {{\n{}}}\n", object.is_struct() ? "struct" : "table",
-                              short_name(full), shown(attributes_of(object)), lines));
+        return in_namespace(full,
+                            fmt::format("{}{} {}{} {{\n{}}}\n", comments(object, ""),
+                                        object.is_struct() ? "struct" : "table", short_name(full),
+                                        shown(attributes_of(object)), lines));
     }
 
     std::string enumeration(const reflection::Enum& found) const {
@@ -184,22 +195,25 @@ class Writer {
         if (found.is_union()) {
             for (const reflection::EnumVal* value : *found.values())
                 if (value->value() != 0 && value->union_type() != nullptr)
-                    values += fmt::format("  {}:{},\n", value->name()->str(),
-                                          name_of(*value->union_type()));
-            return in_namespace(full, fmt::format("union {} {{\n{}}}\n", short_name(full), values));
+                    values += fmt::format("{}  {}:{},\n", comments(*value, "  "),
+                                          value->name()->str(), name_of(*value->union_type()));
+            return in_namespace(full, fmt::format("{}union {} {{\n{}}}\n", comments(found, ""),
+                                                  short_name(full), values));
         }
         const bool flags = are_flags(found);
         for (const reflection::EnumVal* value : *found.values())
             values +=
-                fmt::format("  {} = {},\n", value->name()->str(),
+                fmt::format("{}  {} = {},\n", comments(*value, "  "), value->name()->str(),
                             flags ? std::countr_zero(static_cast<std::uint64_t>(value->value()))
                                   : value->value());
         const std::string_view base = of_scalar(kScalars, found.underlying_type()->base_type());
-        return in_namespace(full, fmt::format("enum {} : {}{} {{\n{}}}\n", short_name(full), base,
-                                              flags ? " (bit_flags)" : "", values));
+        return in_namespace(
+            full, fmt::format("{}enum {} : {}{} {{\n{}}}\n", comments(found, ""), short_name(full),
+                              base, flags ? " (bit_flags)" : "", values));
     }
 
     const reflection::Schema& schema_;
+    Comments kept_;
     std::set<const reflection::Object*> seen_;
     std::map<std::string, const reflection::Object*> tables_;
     std::vector<const reflection::Object*> structs_;
@@ -208,15 +222,17 @@ class Writer {
 
 }  // namespace
 
-std::string schema_text(Bytes bfbs, std::string_view table) {
+std::string schema_text(Bytes bfbs, std::string_view table, Comments comments) {
     const reflection::Schema& schema = *reflection::GetSchema(bfbs.data());
     const reflection::Object* root = schema.objects()->LookupByKey(std::string(table).c_str());
     if (root == nullptr || root->is_struct()) return {};
-    return Writer(schema).text(*root);
+    return Writer(schema, comments).text(*root);
 }
 
 std::vector<std::byte> binary_schema(const std::string& text) {
-    flatbuffers::Parser parser;
+    flatbuffers::IDLOptions keeping;
+    keeping.binary_schema_comments = true;
+    flatbuffers::Parser parser(keeping);
     if (!parser.Parse(text.c_str())) throw Error(parser.error_);
     parser.Serialize();
     const auto* begin = reinterpret_cast<const std::byte*>(parser.builder_.GetBufferPointer());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "saga/flow/graph.hpp"
 #include "saga/flow/words.hpp"
@@ -108,6 +109,42 @@ void look_for_mixed_joins(std::span<const Model> models, std::vector<Finding>& f
                      {}});
 }
 
+/// Whether a step that follows from this event, or something that it waits for, may fail the saga.
+bool can_fail(std::span<const Contract> contracts, const std::string& event) {
+    std::set<std::string, std::less<>> said{event};
+    std::set<const Step*> followed;
+    const auto is_said = [&](const std::string& each) { return said.contains(each); };
+    for (bool more = true; std::exchange(more, false);)
+        for (const Contract& contract : contracts)
+            for (const Step& step : contract.steps) {
+                if (!std::ranges::any_of(step.on, is_said) || !followed.insert(&step).second)
+                    continue;
+                more = true;
+                std::vector<Emits> all = step.emits;
+                for (const Expect& expect : step.expects)
+                    all.insert(all.end(), expect.asks.begin(), expect.asks.end());
+                for (const Emits& emits : all) {
+                    if (emits.kind == Kind::failed) return true;
+                    said.insert(emits.event);
+                }
+            }
+    return false;
+}
+
+void look_for_vain_undos(std::span<const Contract> contracts, std::vector<Finding>& findings) {
+    for (const Contract& contract : contracts)
+        for (const Command& command : contract.commands)
+            if (command.asks_undo && !can_fail(contracts, command.accepts))
+                findings.push_back(
+                    {What::vain_undo,
+                     fmt::format("{}.{}", contract.service, command.verb),
+                     fmt::format("{}.{} is what an operator's undo asks, and no step that follows "
+                                 "from {} can fail the saga",
+                                 contract.service, command.verb, short_name(command.accepts)),
+                     "let the owner of the pivot take it and decide, by a failure or a refusal",
+                     {}});
+}
+
 }  // namespace
 
 std::vector<Finding> shape_findings(std::span<const Contract> contracts,
@@ -117,6 +154,7 @@ std::vector<Finding> shape_findings(std::span<const Contract> contracts,
     look_at_events(graph, findings);
     look_for_cycles(graph, findings);
     look_for_mixed_joins(models, findings);
+    look_for_vain_undos(contracts, findings);
     return findings;
 }
 

@@ -15,6 +15,7 @@
 #include "saga/view/base64.hpp"
 #include "saga/view/json.hpp"
 #include "saga/view/observed.hpp"
+#include "saga/view/shards.hpp"
 
 namespace saga::observer {
 namespace {
@@ -108,6 +109,20 @@ std::shared_ptr<const view::Landscape> Desk::landscape() {
     return contracts_.landscape();
 }
 
+/// Of the services that published a contract, with their shards.
+std::vector<std::string> Desk::instances(const view::Landscape& landscape) {
+    const view::Shards shards(view::Bucket(
+        [this](const std::string& subject, const std::string& body) {
+            return view::ask_api(client_, subject, body, kPatience);
+        },
+        core::kOwners));
+    std::vector<std::string> all;
+    for (const auto& [service, contract] : landscape.services())
+        for (std::string& instance : shards.instances_of(service))
+            all.push_back(std::move(instance));
+    return all;
+}
+
 /// Nothing of one that does not answer, or with what is no list.
 std::optional<std::vector<view::Letter>> Desk::letters(const std::string& service,
                                                        const std::string& saga) {
@@ -191,10 +206,9 @@ std::string Desk::list(const json& question) {
         const auto lock = wait_for(question);
         return watched_.index.open() > 0;
     }();
-    for (const auto& [service, contract] : landscape->services()) {
-        if (!open) break;
-        const auto its = letters(service, "");
-        if (!its) silent.push_back(service);
+    for (const std::string& instance : open ? instances(*landscape) : std::vector<std::string>{}) {
+        const auto its = letters(instance, "");
+        if (!its) silent.push_back(instance);
         for (const view::Letter& letter : its.value_or(std::vector<view::Letter>{}))
             waiting[letter.saga].push_back(letter);
     }

@@ -43,6 +43,7 @@ class Desk {
     std::string list(const nlohmann::json& question);
     std::string state();
     std::shared_ptr<const view::Landscape> landscape();
+    std::vector<std::string> instances(const view::Landscape& landscape);
     std::optional<std::vector<view::Letter>> letters(const std::string& service,
                                                      const std::string& saga);
 

@@ -87,7 +87,10 @@ void observe_as(const Given& given) {
                               .started = clock.now(),
                               .keep = std::chrono::hours(given.keep_hours)};
     observer::Watch watch(watched, bus, clock, self, [&] {
-        return std::make_unique<bus::NatsClient>(given.address, std::string(view::kObserver));
+        // What services answer, as `saga permissions` lets it hear.
+        bus::Address asking = given.address;
+        asking.inbox_prefix = fmt::format("_INBOX.{}", view::kObserver);
+        return std::make_unique<bus::NatsClient>(asking, std::string(view::kObserver));
     });
     std::string told;
     bus::Steady since = clock.steady();

@@ -1,11 +1,14 @@
 #include "saga/runtime/caller.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include "saga/bus/no_answer.hpp"
+#include "saga/core/limits.hpp"
 #include "saga/core/payload_rules.hpp"
 #include "saga/store/failpoint.hpp"
 
@@ -38,17 +41,15 @@ class AttemptPort final : public detail::CallPort {
     const Ask& ask_;
 };
 
-}  // namespace
-
-CallResult perform(const CallJob& job, const Settings& settings, const Ask& ask) {
-    AttemptPort port(job, settings, ask);
-    CallResult result{.call = job.call, .answer = {}, .why = {}};
-    SAGA_FAILPOINT(asking);
+/// What `answer` gives, or why it gives none.
+template <class Answer>
+CallResult attempt(std::int64_t call, const detail::Code& code, Answer&& answer) {
+    CallResult result{.call = call, .answer = {}, .why = {}};
     try {
-        std::vector<std::byte> answer = job.code->perform(Call(port), job.question);
-        if (!core::is_sound(*job.code->answer, answer))
+        std::vector<std::byte> bytes = answer();
+        if (!core::is_sound(*code.answer, bytes))
             throw Error("the answer holds text that is no UTF-8, or a value without a name");
-        result.answer = std::move(answer);
+        result.answer = std::move(bytes);
     } catch (const std::exception& thrown) {
         result.why = thrown.what();
     } catch (...) {
@@ -57,10 +58,19 @@ CallResult perform(const CallJob& job, const Settings& settings, const Ask& ask)
     return result;
 }
 
+}  // namespace
+
+CallResult perform(const CallJob& job, const Settings& settings, const Ask& ask) {
+    AttemptPort port(job, settings, ask);
+    SAGA_FAILPOINT(asking);
+    return attempt(job.call, *job.code,
+                   [&] { return job.code->perform(Call(port), job.question); });
+}
+
 struct ThreadCaller::Pool {
     Settings settings;
     Ask ask;
-    std::size_t most;
+    std::size_t most = 0;
     std::function<void()> done;
 
     std::mutex mutex;
@@ -116,7 +126,7 @@ void ThreadCaller::start(CallJob job) {
     pool_->work.notify_one();
 }
 
-std::size_t ThreadCaller::room() const {
+std::size_t ThreadCaller::room(const detail::Code&) const {
     const std::lock_guard lock(pool_->mutex);
     return pool_->most - std::min(pool_->most, pool_->busy);
 }
@@ -124,6 +134,39 @@ std::size_t ThreadCaller::room() const {
 std::vector<CallResult> ThreadCaller::take() {
     const std::lock_guard lock(pool_->mutex);
     return std::exchange(pool_->results, {});
+}
+
+// ---- without a thread ---------------------------------------------------------------------------
+
+void AskingCaller::start(CallJob job) {
+    if (job.code->subject.empty()) return others_.start(std::move(job));
+    SAGA_FAILPOINT(asking);
+    ++asked_;
+    const std::string_view question(reinterpret_cast<const char*>(job.question.data()),
+                                    job.question.size());
+    bus_.ask(
+        job.code->subject, {{"Idempotency-Key", job.key}}, question, job.code->options.timeout,
+        [this, call = job.call, code = job.code](const bus::Result<std::string>& answer) {
+            --asked_;
+            results_.push_back(attempt(call, *code, [&] {
+                if (const auto* problem = std::get_if<bus::Problem>(&answer))
+                    throw Error(bus::no_answer(*problem, code->subject, code->options.timeout));
+                const auto raw = std::as_bytes(std::span(std::get<std::string>(answer)));
+                // Aligned, as its reader wants it.
+                return code->read(std::vector<std::byte>(raw.begin(), raw.end()));
+            }));
+        });
+}
+
+std::size_t AskingCaller::room(const detail::Code& code) const {
+    if (code.subject.empty()) return others_.room(code);
+    return core::kMaxAsked - std::min(core::kMaxAsked, asked_);
+}
+
+std::vector<CallResult> AskingCaller::take() {
+    std::vector<CallResult> all = others_.take();
+    std::ranges::move(std::exchange(results_, {}), std::back_inserter(all));
+    return all;
 }
 
 }  // namespace saga::runtime

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "saga/bus/bus.hpp"
 #include "saga/runtime/worker.hpp"
 
 namespace saga::runtime {
@@ -29,7 +30,8 @@ class Caller {
   public:
     virtual ~Caller() = default;
     virtual void start(CallJob job) = 0;
-    virtual std::size_t room() const = 0;  ///< How many more may be started.
+    /// How many more like it may be started.
+    virtual std::size_t room(const detail::Code& code) const = 0;
     virtual std::vector<CallResult> take() = 0;
 };
 
@@ -47,12 +49,28 @@ class ThreadCaller final : public Caller {
     ThreadCaller(const ThreadCaller&) = delete;
     ThreadCaller& operator=(const ThreadCaller&) = delete;
     void start(CallJob job) override;
-    std::size_t room() const override;
+    std::size_t room(const detail::Code& code) const override;
     std::vector<CallResult> take() override;
 
   private:
     struct Pool;
     std::unique_ptr<Pool> pool_;
+};
+
+/// Asks over the service's own connection where a call says no more than that: no thread waits.
+/// What only a function can do goes to `others`.
+class AskingCaller final : public Caller {
+  public:
+    AskingCaller(bus::Bus& bus, Caller& others) : bus_(bus), others_(others) {}
+    void start(CallJob job) override;
+    std::size_t room(const detail::Code& code) const override;
+    std::vector<CallResult> take() override;
+
+  private:
+    bus::Bus& bus_;
+    Caller& others_;
+    std::size_t asked_ = 0;
+    std::vector<CallResult> results_;
 };
 
 }  // namespace saga::runtime

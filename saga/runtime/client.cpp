@@ -47,11 +47,29 @@ std::optional<Refused> Client::send_command(std::string_view service, std::strin
 
 std::string Client::question(std::string_view service, std::string_view verb,
                              std::string_view argument) {
-    std::string answer =
-        connection_->client.request_text(core::request_subject(service, verb), argument, kTimeout);
-    if (answer.starts_with("{\"refused\""))
-        throw Error(fmt::format("{} does not answer {}: {}", service, verb, answer));
-    return answer;
+    const std::vector<std::string> answers =
+        connection_->client.request_all(core::request_subject(service, verb), argument, kTimeout);
+    std::string joined;
+    for (const std::string& answer : answers) {
+        if (answer.starts_with("{\"refused\""))
+            throw Error(fmt::format("{} does not answer {}: {}", service, verb, answer));
+        std::string_view rows = answer;
+        if (rows.starts_with('[')) rows = rows.substr(1, rows.size() - 2);
+        joined.append(joined.empty() || rows.empty() ? "" : ",").append(rows);
+    }
+    return answers.size() == 1 ? answers.front() : "[" + joined + "]";
+}
+
+std::vector<std::string> Client::instances(std::string_view service) {
+    std::vector<std::string> names;
+    for (const std::string& answer :
+         connection_->client.request_all(core::request_subject(service, "state"), "", kTimeout)) {
+        const auto json = nlohmann::json::parse(answer, nullptr, false);
+        if (!json.is_object() || !json.contains("service") || !json["service"].is_string())
+            throw Error(fmt::format("{} answers what no service answers: {}", service, answer));
+        names.push_back(json["service"]);
+    }
+    return names;
 }
 
 std::vector<std::byte> Client::ask(std::string_view subject, std::vector<std::byte> question,
@@ -61,7 +79,7 @@ std::vector<std::byte> Client::ask(std::string_view subject, std::vector<std::by
     return connection_->client.request(std::string(subject), question, timeout, headers);
 }
 
-void Client::serve_bytes(std::string subject, std::size_t most, Answers answers) {
+void Client::serve_bytes(const std::string& subject, std::size_t most, Answers answers) {
     connection_->client.serve(
         subject, most,
         [answers = std::move(answers)](std::span<const bus::NatsClient::Question> questions) {

@@ -36,13 +36,15 @@ class Writer {
                           {"on", names(step.starts_on)},
                           {"emits", emits(step.emits)},
                           {"fate", kFates.at(static_cast<std::size_t>(step.fate))},
-                          {"calls", step.code.calls()},
-                          {"ends_saga", step.ends_saga},
-                          {"once_per_event", step.once_per_event}};
+                          {"calls", step.code.calls()}};
+        if (!step.code.subject.empty()) json["calls_subject"] = step.code.subject;
+        json["ends_saga"] = step.ends_saga;
+        json["once_per_event"] = step.once_per_event;
         if (step.fate == detail::Fate::undo)
             json["undo"] = {{"on", names(step.undone_on)},
                             {"emits", emits(step.undone)},
                             {"calls", step.undo.calls()}};
+        if (!step.undo.subject.empty()) json["undo"]["calls_subject"] = step.undo.subject;
         for (const detail::Expects& expects : step.expects)
             json["expects"].push_back({{"after_ms", expects.after.count()},
                                        {"answers", names(expects.answers)},

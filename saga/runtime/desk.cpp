@@ -9,6 +9,7 @@
 #include <set>
 
 #include "saga/core/limits.hpp"
+#include "saga/core/payload_rules.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/verbs.hpp"
 #include "saga/runtime/operations.hpp"
@@ -19,6 +20,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kCommand = "command", kOperator = "operator";
+constexpr std::string_view kDiscoverySubject = "$SRV.";
 constexpr std::array<std::string_view, 3> kDiscovery{"PING", "INFO", "STATS"};
 
 std::string_view text(Bytes body) {
@@ -88,7 +90,7 @@ Desk::Desk(const Contract& contract, store::Store& store, bus::Bus& bus, Backups
 }
 
 void Desk::add(std::string_view verb, std::string_view what, std::string_view body) {
-    endpoints_.emplace(verb, Endpoint{.subject = core::request_subject(self_.name, verb),
+    endpoints_.emplace(verb, Endpoint{.subject = core::request_subject(self_.name.name(), verb),
                                       .what = what,
                                       .body = std::string(body),
                                       .last_error = {}});
@@ -96,11 +98,15 @@ void Desk::add(std::string_view verb, std::string_view what, std::string_view bo
 
 std::vector<std::string> Desk::subjects() const {
     std::vector<std::string> subjects;
-    for (const auto& [verb, endpoint] : endpoints_) subjects.push_back(endpoint.subject);
+    for (const auto& [verb, endpoint] : endpoints_) {
+        subjects.push_back(endpoint.subject);
+        if (!self_.name.shard.whole())
+            subjects.push_back(core::request_subject(self_.name.service, verb));
+    }
     for (const std::string_view word : kDiscovery) {
         subjects.push_back(fmt::format("$SRV.{}", word));
-        subjects.push_back(fmt::format("$SRV.{}.{}", word, self_.name));
-        subjects.push_back(fmt::format("$SRV.{}.{}.{}", word, self_.name, self_.instance));
+        subjects.push_back(fmt::format("$SRV.{}.{}", word, self_.name.service));
+        subjects.push_back(fmt::format("$SRV.{}.{}.{}", word, self_.name.service, self_.instance));
     }
     return subjects;
 }
@@ -112,16 +118,57 @@ bool Desk::writes(std::string_view verb) const {
 }
 
 void Desk::take(bus::Request request, Inbound& in, const std::string& closed) {
-    for (const std::string_view word : kDiscovery)
-        if (request.subject.starts_with(fmt::format("$SRV.{}", word)))
-            return bus_.answer(request.reply, discovery(word));
+    if (request.subject.starts_with(kDiscoverySubject))
+        for (const std::string_view word : kDiscovery)
+            if (request.subject.compare(kDiscoverySubject.size(), word.size(), word) == 0)
+                return bus_.answer(request.reply, discovery(word), {});
     const auto dot = request.subject.rfind('.');
     const std::string verb = request.subject.substr(dot + 1);
     const auto endpoint = endpoints_.find(verb);
-    if (endpoint == endpoints_.end() || endpoint->second.subject != request.subject) return;
-    ++endpoint->second.requests;
+    if (endpoint == endpoints_.end()) return;
+    if (endpoint->second.subject == request.subject)
+        return serve(std::move(request), verb, {}, in, closed);
+    const bool for_all = !self_.name.shard.whole() &&
+                         core::request_subject(self_.name.service, verb) == request.subject;
+    if (for_all) take_for_all(std::move(request), verb, in, closed);
+}
+
+/// Every shard hears what is asked of the service. What is about a saga its own shard answers;
+/// what is about one row of a database nobody can; the rest each of them answers for its part.
+void Desk::take_for_all(bus::Request request, const std::string& verb, Inbound& in,
+                        const std::string& closed) {
+    const core::Shard& shard = self_.name.shard;
+    if (verb == "owner") return;
+    if (const auto saga = saga_asked(verb, request.body)) {
+        if (shard.takes(*saga)) serve(std::move(request), verb, {}, in, closed);
+    } else if (!writes(verb) && verb != "letter") {
+        serve(std::move(request), verb, {{core::kShardHeader, text_of(shard)}}, in, closed);
+    } else if (shard.nth == 0) {
+        answer(verb, request.reply,
+               refused("sharded",
+                       fmt::format("{} runs in {} shards: name a saga, or ask the shard: {}",
+                                   self_.name.service, shard.of, endpoints_.at(verb).subject)),
+               clock_.steady());
+    }
+}
+
+/// The saga that a request names; a command that cannot be read names none that anybody has.
+std::optional<std::string> Desk::saga_asked(std::string_view verb, Bytes body) const {
+    for (const detail::CommandCode& command : contract_.commands)
+        if (command.verb == verb)
+            return core::is_sound(*command.request, body) ? command.key(body) : "";
+    if (writes(verb) || verb == "dead" || verb == "letter") return saga_named(body);
+    return std::nullopt;
+}
+
+void Desk::serve(bus::Request request, const std::string& verb, const core::Headers& headers,
+                 Inbound& in, const std::string& closed) {
+    Endpoint& endpoint = endpoints_.at(verb);
+    ++endpoint.requests;
     const Clock::Steady now = clock_.steady();
-    const auto say = [&](const std::string& json) { answer(verb, request.reply, json, now); };
+    const auto say = [&](const std::string& json) {
+        answer(verb, request.reply, json, now, headers);
+    };
     if (!writes(verb)) return say(read(verb, text(request.body)));
     if (!closed.empty()) return say(refused("unavailable", closed));
     if (in.requests.size() >= core::kMaxRequests)
@@ -142,15 +189,15 @@ void Desk::reply(const Reply& reply) {
 }
 
 void Desk::answer(const std::string& verb, const std::string& reply, const std::string& json,
-                  Clock::Steady asked) {
+                  Clock::Steady asked, const core::Headers& headers) {
     if (json.size() > core::kMaxAnswer) {
         return answer(verb, reply,
                       refused("too_large", fmt::format("the answer has {} bytes, and {} is the "
                                                        "most: ask for less of it",
                                                        json.size(), core::kMaxAnswer)),
-                      asked);
+                      asked, headers);
     }
-    bus_.answer(reply, json);
+    bus_.answer(reply, json, headers);
     Endpoint& endpoint = endpoints_.at(verb);
     ++endpoint.answers;
     endpoint.taken += clock_.steady() - asked;
@@ -164,8 +211,8 @@ std::string Desk::read(std::string_view verb, std::string_view body) {
     if (verb == "owner")
         return ordered_json{{"instance", self_.instance}, {"where", self_.where}}.dump();
     try {
-        if (verb == "dead") return list_dead(store_, body);
-        if (verb == "letter") return show_dead(store_, body);
+        if (verb == "dead") return list_dead(store_, self_.name.name(), body);
+        if (verb == "letter") return show_dead(store_, self_.name.name(), body);
         if (verb == "outbox") return list_outbox(store_.outbox, store_.cursor.position(), body);
         if (verb == "backup") return backups_.take(body);
         for (const detail::Question& question : contract_.questions)
@@ -178,13 +225,14 @@ std::string Desk::read(std::string_view verb, std::string_view body) {
 
 /// docs/adr and nats-architecture-and-design ADR-32 name every field.
 std::string Desk::discovery(std::string_view word) const {
-    ordered_json json{{"name", self_.name},
+    ordered_json json{{"name", self_.name.service},
                       {"id", self_.instance},
                       {"version", self_.version},
                       {"metadata",
                        {{"saga.role", "participant"},
                         {"saga.handles", joined(handled(contract_))},
                         {"saga.emits", joined(emitted(contract_))}}}};
+    if (!self_.name.shard.whole()) json["metadata"]["saga.shard"] = text_of(self_.name.shard);
     if (word == "PING") {
         json["type"] = "io.nats.micro.v1.ping_response";
         return json.dump();

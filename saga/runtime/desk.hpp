@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "saga/bus/bus.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/runtime/backups.hpp"
 #include "saga/runtime/clock.hpp"
 #include "saga/runtime/worker.hpp"
@@ -17,7 +18,8 @@ namespace saga::runtime {
 class Desk {
   public:
     struct Self {
-        std::string name, instance, version, where;
+        core::Instance name;
+        std::string instance, version, where;
         Time started;
     };
     /// `state` is asked for JSON that says how the service is.
@@ -42,10 +44,15 @@ class Desk {
     };
     void add(std::string_view verb, std::string_view what, std::string_view body);
     bool writes(std::string_view verb) const;
+    void take_for_all(bus::Request request, const std::string& verb, Inbound& in,
+                      const std::string& closed);
+    void serve(bus::Request request, const std::string& verb, const core::Headers& headers,
+               Inbound& in, const std::string& closed);
+    std::optional<std::string> saga_asked(std::string_view verb, Bytes body) const;
     std::string read(std::string_view verb, std::string_view body);
     std::string discovery(std::string_view word) const;
     void answer(const std::string& verb, const std::string& reply, const std::string& json,
-                Clock::Steady asked);
+                Clock::Steady asked, const core::Headers& headers = {});
 
     const Contract& contract_;
     store::Store& store_;

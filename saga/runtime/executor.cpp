@@ -258,10 +258,10 @@ Given Executor::given_to(const detail::StepCode& step, const core::Message& trig
         for (std::uint32_t slot = 0; slot < step.starts_on.size(); ++slot) {
             const auto half = std::find_if(halves.begin(), halves.end(),
                                            [&](const auto& each) { return each.slot == slot; });
-            if (half != halves.end())
-                given.add(std::move(half->envelope));
-            else
-                given.add(envelope);
+            const bool stands = half != halves.end();
+            if (!stands && step.starts_on[slot]->full != envelope.type)
+                throw store::Broken("a half of " + step.name + " is gone");
+            stands ? given.add(std::move(half->envelope)) : given.add(envelope);
         }
     }
     result_ = step.keeps_result() ? given.packed() : std::vector<std::byte>{};

@@ -156,8 +156,7 @@ bool Executor::retry_call(const core::StepRow& row, core::Part part, std::string
 }
 
 void Executor::close_call(const core::StepRow& row, core::Part part) {
-    if (const auto call = store_.calls.find(state_->row.key, row.step, row.run, part))
-        store_.calls.erase(call->call);
+    store_.calls.erase(state_->row.key, row.step, row.run, part);
 }
 
 void Executor::release_locks() {
@@ -247,7 +246,8 @@ Given Executor::given_to_answer(const detail::StepCode& step, const core::StepRo
     Given given;
     for (auto& half : store_.arrived.halves(state_->row.key, step.name, row.run))
         given.add(std::move(half.envelope));
-    SAGA_ASSERT(given.events.size() == step.starts_on.size());
+    if (given.events.size() != step.starts_on.size())
+        throw store::Broken(fmt::format("what started {} is gone", step.name));
     for (const AnyEvent& event : given.events) origin_.time = std::max(origin_.time, event.time);
     origin_.hops = given.hops;
     origin_.trace = given.trace;

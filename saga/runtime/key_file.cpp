@@ -20,7 +20,8 @@ using Secret = std::array<std::uint8_t, core::IdKey::kSize>;
     throw Error(fmt::format("cannot {}: {}", doing, std::strerror(errno)));
 }
 
-/// Under another name first, so that a crash leaves no half of a key.
+/// Under another name first, so that a crash leaves no half of a key; of two shards that start at
+/// once, the first makes it for both.
 void make_key(const std::string& path) {
     Secret secret;
     SAGA_ASSERT(sodium_init() >= 0);
@@ -28,14 +29,18 @@ void make_key(const std::string& path) {
     std::array<char, kDigits + 1> text{};
     sodium_bin2hex(text.data(), text.size(), secret.data(), secret.size());
     text[kDigits] = '\n';
-    const std::string part = path + ".part";
+    const std::string part = fmt::format("{}.part-{}", path, ::getpid());
     store::write_private(part, {text.data(), text.size()});
-    store::rename_durably(part, path);
+    store::name_durably(part, path);
     sodium_memzero(secret.data(), secret.size());
     sodium_memzero(text.data(), text.size());
 }
 
 }  // namespace
+
+std::string key_path(const std::string& folder, std::string_view instance) {
+    return fmt::format("{}/{}.key", folder, core::parse_instance(instance).service);
+}
 
 core::IdKey load_key(const std::string& path, bool may_make) {
     struct stat found {};
@@ -76,7 +81,9 @@ core::IdKey load_key(const std::string& path, bool may_make) {
 void bind_key(store::Store& store, const core::IdKey& key, const std::string& path) {
     const std::string fingerprint = key.fingerprint().text();
     const auto known = store.meta.text(store::Meta::kKey);
-    if (!known) {
+    // One that never read has made no id yet: it may have been started before it had its key.
+    const bool unused = store.cursor.position().created == core::StoreTime{};
+    if (!known || (unused && *known != fingerprint)) {
         store.db().begin();
         store.meta.set(store::Meta::kKey, fingerprint);
         store.db().commit();

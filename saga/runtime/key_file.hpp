@@ -5,9 +5,13 @@
 #include <string>
 
 #include "saga/core/ids.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/store/store.hpp"
 
 namespace saga::runtime {
+
+/// Of a service, or a shard of one, in its folder: the shards of a service have one key.
+std::string key_path(const std::string& folder, std::string_view instance);
 
 /// Reads `path`, or makes it (mode 0600, durable) where `may_make`. Throws Error.
 core::IdKey load_key(const std::string& path, bool may_make);

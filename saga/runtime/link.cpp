@@ -116,7 +116,17 @@ std::string Link::trouble() const {
     if (state_ == LinkState::down) return "not connected to the broker";
     if (state_ == LinkState::owning) return ownership_.trouble();
     if (!trouble_.empty()) return trouble_;
-    return reader_.trouble();
+    if (!reader_.trouble().empty()) return reader_.trouble();
+    switch (state_) {
+        case LinkState::judging:
+            return "it looks whether the stream is the one that it has read";
+        case LinkState::recording:
+            return fmt::format("it reads what it has published, {} to go", reader_.pending());
+        case LinkState::backfill:
+            return fmt::format("a new reaction reads what it missed, {} to go", reader_.pending());
+        default:
+            return {};
+    }
 }
 
 void Link::failed(const bus::Problem& problem) {
@@ -315,6 +325,7 @@ void Link::record_more(Time time) {
     if (!messages.empty()) store_.db().begin();
     const bool any = !messages.empty();
     for (const bus::StoredMessage& message : messages) {
+        if (!worker_.subscription().shard().takes_subject(message.subject)) continue;
         const auto read = core::decode(message.bytes);
         const auto* own = std::get_if<core::Envelope>(&read);
         if (own == nullptr || core::spoofed(message.subject, *own)) continue;

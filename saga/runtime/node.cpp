@@ -15,24 +15,6 @@ constexpr auto kIdleMove = std::chrono::seconds(1);  // an idle cursor is writte
 /// anybody who asked then can take silence for an end.
 constexpr auto kBeat = core::kOwnerAnswers / 2;
 
-std::string number_id(Random& random) {
-    EventId id;
-    for (std::uint8_t& byte : id.bytes) byte = static_cast<std::uint8_t>(random.next());
-    id.bytes[6] = static_cast<std::uint8_t>(0x40 | (id.bytes[6] & 0x0F));  // UUID version 4
-    id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3F));
-    return id.text();
-}
-
-/// The file's own name, made with it: a copy has the same.
-std::string id_of(store::Store& store, Random& random) {
-    if (const auto id = store.meta.text(store::Meta::kDbId)) return *id;
-    std::string id = number_id(random);
-    store.db().begin();
-    store.meta.set(store::Meta::kDbId, id);
-    store.db().commit();
-    return id;
-}
-
 std::size_t bytes_in(const std::deque<Delivery>& messages) {
     std::size_t bytes = 0;
     for (const Delivery& message : messages) bytes += message.bytes.size();
@@ -50,23 +32,25 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
       clock_(clock),
       caller_(caller),
       options_(std::move(options)),
+      self_{contract.service, options_.worker.shard},
+      name_(self_.name()),
       reserve_(store.db().path() + ".reserve", options_.reserve_bytes),
       timeline_(clock),
       relay_(bus, store.outbox),
       worker_(contract, store, key, random, relay_.events(), options_.worker),
-      reader_(bus, options_.name),
-      ownership_(bus, {.name = options_.name,
+      reader_(bus, name_),
+      ownership_(bus, {.name = self_,
                        .instance = options_.instance,
-                       .db_id = id_of(store, random),
+                       .db_id = database_id(store, random),
                        .key = key.fingerprint().text(),
                        .epoch = store.meta.number(store::Meta::kEpoch),
                        .where = options_.where,
                        .rebuild = options_.rebuild}),
       link_(bus, store, worker_, relay_, reader_, ownership_, in_, contract,
             {.accept_history_loss = options_.accept_history_loss, .rebuild = options_.rebuild}),
-      backups_(store.db(), timeline_, {contract.service, options_.key_path, options_.backups}),
+      backups_(store.db(), timeline_, {name_, options_.key_path, options_.backups}),
       desk_(contract, store, bus, backups_, clock,
-            {.name = options_.name,
+            {.name = self_,
              .instance = options_.instance,
              .version = options_.version,
              .where = options_.where,
@@ -139,14 +123,21 @@ bool Node::alone() const {
 
 void Node::gather() {
     if (draining_) reader_.close();
+    std::optional<Time> passed_over;
     for (bus::StoredMessage& message : reader_.take()) {
         const auto stored = std::chrono::floor<std::chrono::microseconds>(message.stored_at);
         if (stored > timeline_.now()) timeline_.hear(stored, now_);
-        if (!worker_.subscription().wants(message.subject)) continue;
+        if (!worker_.subscription().wants(message.subject)) {
+            passed_over = stored;
+            continue;
+        }
         in_.messages.push_back(
             {std::move(message.subject), std::move(message.bytes), message.seq, message.stored_at});
     }
     if (!in_.messages.empty()) SAGA_FAILPOINT(pulled);
+    // All that was stored before is handled: what others have to do keeps no timer waiting.
+    else if (passed_over)
+        in_.timers_until = std::max(in_.timers_until.value_or(Time{}), *passed_over);
     reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     // What concerns nobody here moves the cursor along with other work, or now and then.
     const std::uint64_t cursor = store_.cursor.position().seq;
@@ -274,10 +265,15 @@ void Node::drain() {
     in_.read_to = read_to;
 }
 
-bool Node::drained() const {
-    return draining_ && running_.empty() && in_.answers.empty() && in_.requests.empty() &&
-           in_.read_to <= store_.cursor.position().seq &&
-           (relay_.idle() || link_.state() == LinkState::down);
+std::string Node::undone() const {
+    if (!draining_) return "it was not asked to stop";
+    if (!running_.empty()) return "calls are on their way";
+    if (!in_.answers.empty()) return "answers of calls wait";
+    if (!in_.requests.empty()) return "requests wait";
+    if (in_.read_to > store_.cursor.position().seq) return "the cursor is not where it has read to";
+    if (!relay_.idle() && link_.state() != LinkState::down)
+        return "the broker has not acknowledged all events";
+    return {};
 }
 
 void Node::stop() {
@@ -302,7 +298,7 @@ void Node::denied(std::string_view what) {
     denied_ = fmt::format(
         "the broker does not permit what {} needs ({}): give its user the rights "
         "that docs/protocol.md lists",
-        options_.name, what);
+        name_, what);
 }
 
 void Node::delivered(bus::StoredMessage message, std::uint64_t nth, std::uint64_t pending) {

@@ -20,7 +20,6 @@ namespace saga::runtime {
 class Node final : public bus::Listener {
   public:
     struct Options {
-        std::string name;      ///< of the service, with its shard
         std::string instance;  ///< a nonce of this process: [A-Za-z0-9]{1,64}
         std::string version = "0.1.0";
         std::string where;                        ///< host and process, for operators
@@ -40,7 +39,9 @@ class Node final : public bus::Listener {
 
     /// Begins to stop: takes nothing new, finishes what is on its way.
     void drain();
-    bool drained() const;
+    bool drained() const { return undone().empty(); }
+    /// What is still to be finished, or nothing.
+    std::string undone() const;
     /// After drain(), on time or not: notes that the stop was clean, gives the name back.
     void stop();
 
@@ -72,7 +73,7 @@ class Node final : public bus::Listener {
     void try_disk();
     void confirm_head();
     void start_calls();
-    void start_call(store::Calls::Row row, const detail::StepCode& step);
+    void start_call(store::Calls::Row row, const detail::Code& code);
     void answer_call(std::int64_t call, std::string why, bool last);
     void answered_calls(std::span<const std::int64_t> calls);
     void spare_calls();
@@ -93,6 +94,8 @@ class Node final : public bus::Listener {
     Clock& clock_;
     Caller& caller_;
     Options options_;
+    core::Instance self_;  // the service, with its shard
+    std::string name_;     // of it
 
     store::Reserve reserve_;
     Timeline timeline_;

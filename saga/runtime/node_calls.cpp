@@ -11,40 +11,40 @@ void Node::start_calls() {
     const bool may = ownership_.holds(now_) && link_.reading() && !worker_.catching_up() &&
                      !draining_ && now_ >= full_until_;
     const Time time = timeline_.now();
-    if (!may || !next_call_ || *next_call_ > time || caller_.room() == 0) return;
-    std::size_t room = caller_.room();
-    for (store::Calls::Row& row : store_.calls.due(time, running_.size() + room)) {
-        if (room == 0 || suspect_) break;
-        if (running_.contains(row.call)) continue;
+    if (!may || !next_call_ || *next_call_ > time) return;
+    for (const std::int64_t call : store_.calls.due(time, running_.size() + core::kMaxAsked)) {
+        if (suspect_) break;
+        if (running_.contains(call)) continue;
+        store::Calls::Row row = store_.calls.find(call).value();
         const detail::StepCode* step = core::find_step(contract_, row.step);
         if (step == nullptr) {  // for an operator
-            answer_call(row.call, "this build has no step " + row.step, false);
+            answer_call(call, "this build has no step " + row.step, false);
             continue;
         }
+        const detail::Code& code = row.part == core::Part::undo ? step->undo : step->code;
+        if (caller_.room(code) == 0) break;
         if (worker_.careful_calls()) {
-            const bool suspect = worker_.died_with(row.call);
+            const bool suspect = worker_.died_with(call);
             if (suspect && !counted_.empty()) break;
-            if (!worker_.count_call(row.call)) {
-                answer_call(row.call, "the process died each time that this call was made", true);
+            if (!worker_.count_call(call)) {
+                answer_call(call, "the process died each time that this call was made", true);
                 continue;
             }
-            counted_.emplace(row.call, now_);
+            counted_.emplace(call, now_);
             suspect_ = suspect;
         }
-        --room;
-        start_call(std::move(row), *step);
+        start_call(std::move(row), code);
     }
 }
 
-void Node::start_call(store::Calls::Row row, const detail::StepCode& step) {
+void Node::start_call(store::Calls::Row row, const detail::Code& code) {
     const core::SagaRow saga = store_.sagas.find(row.saga);
-    const bool undo = row.part == core::Part::undo;
     const EventId key =
         key_.id(saga.started, {contract_.service, saga.id, row.step, core::Role::call,
                                static_cast<std::uint32_t>(row.part), row.run});
     running_.insert(row.call);
     caller_.start({.call = row.call,
-                   .code = undo ? &step.undo : &step.code,
+                   .code = &code,
                    .question = std::move(row.question),
                    .key = key.text(),
                    .attempt = row.attempts + 1});

@@ -21,7 +21,7 @@ std::uintmax_t size_of(const std::string& path) {
 void Node::introduce() {
     if (introduced_ || options_.contract.empty() || !link_.reading()) return;
     introduced_ = true;
-    bus_.put(std::string(core::kContracts), options_.name, options_.contract, std::nullopt,
+    bus_.put(std::string(core::kContracts), contract_.service, options_.contract, std::nullopt,
              [this](const bus::Result<std::uint64_t>& result) {
                  const auto* problem = std::get_if<bus::Problem>(&result);
                  introduced_ = problem == nullptr || problem->trouble == bus::Trouble::refused;
@@ -31,7 +31,7 @@ void Node::introduce() {
 std::string Node::trouble() const {
     if (draining_) return "the service is stopping";
     if (!disk_.empty()) return "its disk is full: " + disk_;
-    if (const std::string down = bus_.trouble(); !down.empty()) return down;
+    if (std::string down = bus_.trouble(); !down.empty()) return down;
     if (!ownership_.held_once()) return "it does not own its name yet: " + ownership_.trouble();
     if (!ownership_.holds(now_))
         return "whether it still owns its name is not known: " + ownership_.trouble();
@@ -47,7 +47,8 @@ std::string Node::state_json() const {
         outbox.oldest ? std::chrono::duration<double>(time - *outbox.oldest).count() : 0;
     const Worker::Counts& counts = worker_.counts();
     return nlohmann::ordered_json{
-        {"service", options_.name},
+        {"service", name_},
+        {"shard", text_of(self_.shard)},
         {"instance", options_.instance},
         {"version", options_.version},
         {"where", options_.where},

@@ -191,6 +191,12 @@ UndoAsked read_undo(Bytes body) {
     return {std::move(what.saga), std::move(what.reason)};
 }
 
+std::optional<std::string> saga_named(Bytes body) {
+    Asked what = asked(text(body));
+    const bool by_id = what.position != 0;
+    return by_id || what.saga.empty() ? std::nullopt : std::optional(std::move(what.saga));
+}
+
 detail::Emitted undo_word(std::string_view command, const EventId& asked, std::string_view reason) {
     return word_of("undo", "saga", asked, command, 0, reason);
 }
@@ -220,8 +226,8 @@ std::string operate_on_saga(store::Store& store, Executor& executor, const Reque
 
 }  // namespace
 
-std::string operate(store::Store& store, Executor& executor, const Request& request,
-                    core::SagaState& state, Time now) {
+std::string operate(store::Store& store, Executor& executor, const core::Shard& shard,
+                    const Request& request, core::SagaState& state, Time now) {
     const Asked what = asked(text(request.body));
     if (what.position == 0 && core::is_saga_id(what.saga) && operation_of(request.verb))
         return operate_on_saga(store, executor, request, what, state, now);
@@ -232,7 +238,8 @@ std::string operate(store::Store& store, Executor& executor, const Request& requ
     if (what.aside) {
         const auto row = store.aside.find(what.position);
         if (!row) return refused("unknown", kUnknown);
-        state = store.load(row->saga_id.empty() ? "unknown" : row->saga_id);
+        const bool known = !row->saga_id.empty() && shard.takes(row->saga_id);
+        state = store.load(known ? row->saga_id : shard.own_unknown());
         word = word_of(request.verb, "aside", row->event_id, row->step, what.position, what.reason);
     } else {
         const auto [saga, row] = store.parked.find(what.position);
@@ -248,7 +255,7 @@ std::string operate(store::Store& store, Executor& executor, const Request& requ
         {{"accepted", {{"saga", state.row.id}, {"event", "OperatorActed"}, {"id", id.text()}}}});
 }
 
-std::string list_dead(store::Store& store, std::string_view body) {
+std::string list_dead(store::Store& store, const std::string& name, std::string_view body) {
     auto json = ordered_json::parse(body, nullptr, false);
     if (!json.is_object()) json = ordered_json::object();
     const Named after = named(json, "after");
@@ -267,6 +274,7 @@ std::string list_dead(store::Store& store, std::string_view body) {
     if (saga != 0 && after.position == 0)
         for (const auto& seen : store.calls.of(saga))
             if (seen.next_at) list.push_back(json_of(seen, saga_id));
+    for (ordered_json& row : list) row["service"] = name;
     return dump(list);
 }
 
@@ -289,9 +297,10 @@ std::string list_outbox(store::Outbox& outbox, const core::Position& read, std::
                  {"rows", std::move(rows)}});
 }
 
-std::string show_dead(store::Store& store, std::string_view body) {
+std::string show_dead(store::Store& store, const std::string& name, std::string_view body) {
     const Asked what = asked(body);
-    const auto shown = [](ordered_json json, Bytes message) {
+    const auto shown = [&](ordered_json json, Bytes message) {
+        json["service"] = name;
         json["message_bytes"] = message.size();
         if (message.size() <= core::kMaxMessage) json["message"] = base64(message);
         return dump(json);

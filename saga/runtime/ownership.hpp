@@ -1,17 +1,32 @@
 // One instance acts under a service's name. The entry in SAGA_OWNERS says which.
+//
+// Of a service that is split, each shard has an entry of its own, and the service's says into how
+// many it is split: {"shards": 4, "key": ..., "epoch": ...}. It changes by --reshard alone, which
+// moves every saga before: so two instances never act for one saga, whatever each was told at its
+// start. A move counts the epoch on, so that a broker that went back behind it is told from it.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "saga/bus/bus.hpp"
+#include "saga/core/shard.hpp"
+#include "saga/runtime/clock.hpp"
+#include "saga/store/store.hpp"
 
 namespace saga::runtime {
+
+/// The file's own name, made with it: a copy has the same.
+std::string database_id(store::Store& store, Random& random);
+
+/// What stands under a service's plain name when it runs in shards; the epoch is that of the move
+/// that made them.
+std::string layout_entry(unsigned shards, const std::string& key, std::int64_t epoch);
 
 class Ownership {
   public:
     struct Self {
-        std::string name;      ///< of the service, with its shard
+        core::Instance name;   ///< of the service, with its shard
         std::string instance;  ///< this process's nonce
         std::string db_id;     ///< of its file
         std::string key;       ///< the fingerprint of its ids' key
@@ -48,6 +63,11 @@ class Ownership {
     void give_back();
 
   private:
+    void look_at_layout();
+    void layout_found(const std::optional<bus::Entry>& entry);
+    void write_layout(std::uint64_t revision);
+    std::string other_layout(unsigned shards) const;
+    void look_at_entry();
     void found(const std::optional<bus::Entry>& entry);
     void ask_the_owner(const bus::Entry& entry, const std::string& instance);
     void claim(std::uint64_t revision, std::int64_t epoch);

@@ -16,7 +16,9 @@
 #include "saga/runtime/failpoints.hpp"
 #include "saga/runtime/key_file.hpp"
 #include "saga/runtime/node.hpp"
+#include "saga/runtime/reshard.hpp"
 #include "saga/store/failpoint.hpp"
+#include "saga/store/reshard.hpp"
 #include "version.hpp"
 
 namespace saga {
@@ -36,6 +38,8 @@ struct Given {
     bool contract = false, version = false, rebuild = false, accept_history_loss = false;
     bool saga_in_subject = false;
     std::size_t batch = core::kBatch;
+    core::Shard shard;
+    std::optional<unsigned> reshard;
     std::map<std::string, std::string, std::less<>> settings;
 };
 
@@ -61,6 +65,19 @@ void add_flags(CLI::App& app, Given& given, const Contract& contract) {
     app.add_flag("--saga-in-subject", given.saga_in_subject,
                  "publish with the saga id as last token: for `nats sub 'saga.*.*.*.*.<id>'`")
         ->envname("SAGA_IN_SUBJECT");
+    app.add_option_function<std::string>(
+           "--shard", [&given](const std::string& text) { given.shard = *core::parse_shard(text); },
+           "one part of the service, which has the sagas of its partitions: 0/4 is the first of 4")
+        ->check([](const std::string& text) -> std::string {
+            if (core::parse_shard(text)) return {};
+            return fmt::format("\"{}\" is no shard: one is such as 0/4, of {} at most", text,
+                               core::kPartitions);
+        })
+        ->envname("SAGA_SHARD")
+        ->type_name("N/OF");
+    app.add_option("--reshard", given.reshard,
+                   "move all sagas in --data, of a service that is stopped, to so many shards")
+        ->check(CLI::Range(1U, core::kPartitions));
     app.add_flag("--rebuild", given.rebuild,
                  "this database takes over the name, from the stream's first message");
     app.add_flag("--accept-history-loss", given.accept_history_loss,
@@ -136,16 +153,21 @@ void serve(Node& node, bus::NatsBus& bus) {
         const bus::Steady until = node.turn();
         bus.wait(std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(50)));
     }
+    if (const std::string left = node.undone(); !left.empty())
+        spdlog::warn("stops although {}: the next start goes on with it", left);
     node.stop();
     spdlog::info("stopped");
 }
 
 void run_service(const Contract& contract, const Given& given) {
     std::filesystem::create_directories(given.data);
-    const std::string path = fmt::format("{}/{}.db", given.data, contract.service);
-    const std::string key_path = fmt::format("{}/{}.key", given.data, contract.service);
+    const core::Instance self{contract.service, given.shard};
+    const std::string path = fmt::format("{}/{}.db", given.data, self.name());
+    const std::string key_path = runtime::key_path(given.data, contract.service);
     const bool fresh = !std::filesystem::exists(path);
+    if (fresh) runtime::require_alone(self, given.data);
     store::Store store({.path = path, .vfs = {}}, contract.tables);
+    if (!given.shard.whole()) store::require_by_saga(store.db(), contract.by_saga);
     SAGA_FAILPOINT(starting);
     const core::IdKey key =
         runtime::load_key(key_path, fresh || !store.meta.text(store::Meta::kKey));
@@ -168,10 +190,10 @@ void run_service(const Contract& contract, const Given& given) {
                                {{"Idempotency-Key", std::string(call)}});
     };
     {
-        runtime::ThreadCaller caller(given.settings, ask, kCallers, [&] { bus.wake(); });
+        runtime::ThreadCaller pool(given.settings, ask, kCallers, [&] { bus.wake(); });
+        runtime::AskingCaller caller(bus, pool);
         Node node(contract, store, key, bus, clock, random, caller,
-                  {.name = contract.service,
-                   .instance = nonce(random),
+                  {.instance = nonce(random),
                    .version = kVersion,
                    .where = fmt::format("{}, process {}", host_name(), ::getpid()),
                    .contract = runtime::contract_json(contract),
@@ -181,15 +203,27 @@ void run_service(const Contract& contract, const Given& given) {
                    .rebuild = given.rebuild,
                    .accept_history_loss = given.accept_history_loss,
                    .worker = {.executor = {.saga_in_subject = given.saga_in_subject},
-                              .batch = given.batch}});
+                              .batch = given.batch,
+                              .shard = given.shard}});
         serve(node, bus);
     }
     to_wake = nullptr;
 }
 
+void act(const Contract& contract, const Given& given) {
+    if (given.reshard)
+        return runtime::reshard(contract, {given.address, given.data, *given.reshard},
+                                [](const std::string& line) { fmt::print("{}\n", line); });
+    struct sigaction action {};
+    action.sa_handler = &ask_to_stop;
+    sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGINT, &action, nullptr);
+    run_service(contract, given);
+}
+
 }  // namespace
 
-int run(int argc, char** argv, Service service) {
+int run(int argc, char** argv, const Service& service) {
     const Contract& contract = service.contract();
     Given given;
     CLI::App app{fmt::format("The service {} of a saga.", contract.service), contract.service};
@@ -220,11 +254,7 @@ int run(int argc, char** argv, Service service) {
         log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %n %l %v", spdlog::pattern_time_type::utc);
         log->set_level(spdlog::level::from_str(given.log_level));
         spdlog::set_default_logger(log);
-        struct sigaction action {};
-        action.sa_handler = &ask_to_stop;
-        sigaction(SIGTERM, &action, nullptr);
-        sigaction(SIGINT, &action, nullptr);
-        run_service(contract, given);
+        act(contract, given);
         return 0;
     } catch (const store::Broken& failure) {
         fmt::print(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "saga/bus/nats_bus.hpp"
+#include "saga/bus/quiet_listener.hpp"
 #include "saga/runtime/clock.hpp"
 #include "saga/runtime/reader.hpp"
 
@@ -13,7 +14,7 @@ constexpr auto kOutlives = std::chrono::seconds(30);  // the consumer, an outsid
 constexpr auto kLook = std::chrono::milliseconds(200);
 
 /// What the bus tells, handed to the reader.
-class Ears final : public bus::Listener {
+class Ears final : public bus::QuietListener {
   public:
     Ears(Reader& reader, const StreamView::Range& range) : reader_(reader), range_(range) {}
     void set_now(bus::Steady now) { now_ = now; }
@@ -37,9 +38,6 @@ class Ears final : public bus::Listener {
         reader_.on_pull_ended(end, now_);
     }
     void consumer_lost(std::string_view why) override { reader_.on_lost(why, now_); }
-    void acked(bus::Channel, std::uint64_t, const bus::PubAck&) override {}
-    void refused(bus::Channel, const bus::Problem&) override {}
-    void requested(bus::Request) override {}
 
   private:
     Reader& reader_;

@@ -6,7 +6,8 @@
 
 namespace saga::runtime {
 
-Subscription::Subscription(const Contract& contract) : service_(contract.service) {
+Subscription::Subscription(const Contract& contract, const core::Shard& shard)
+    : service_(contract.service), shard_(shard) {
     const auto read = [&](detail::Type type) {
         if (type == &detail::kAnyEvent) everything_ = true;
         if (type->owner.empty() || type->owner == service_) return;
@@ -33,7 +34,7 @@ Subscription::Subscription(const Contract& contract) : service_(contract.service
 
 bool Subscription::wants(std::string_view subject) const {
     const auto parsed = core::parse_event_subject(subject);
-    if (!parsed) return false;
+    if (!parsed || !shard_.takes_partition(parsed->partition)) return false;
     if (everything_ || parsed->kind == Kind::failed || parsed->kind == Kind::ended) return true;
     return parsed->service == service_ ||
            events_.contains(std::pair(std::string(parsed->service), std::string(parsed->event)));

@@ -15,7 +15,7 @@ Worker::Worker(const Contract& contract, store::Store& store, const core::IdKey&
       key_(key),
       outgoing_(outgoing),
       options_(options),
-      subscription_(contract),
+      subscription_(contract, options.shard),
       executor_(contract, store, key, random, options.executor) {
     using store::Meta;
     detail::validate(contract);

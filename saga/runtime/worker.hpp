@@ -83,6 +83,7 @@ class Worker {
     struct Options {
         Executor::Options executor;
         std::size_t batch = core::kBatch;
+        core::Shard shard = {};  ///< sagas of others are none of its business
     };
     /// Notes that the process is running: until stop(), a death is an unclean stop.
     Worker(const Contract& contract, store::Store& store, const core::IdKey& key, Random& random,

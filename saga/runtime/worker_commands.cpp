@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "saga/core/payload_rules.hpp"
 #include "saga/core/text.hpp"
@@ -14,8 +13,9 @@ namespace saga::runtime {
 namespace {
 
 std::string accepted(std::string_view saga, std::string_view event, const EventId& id) {
-    return nlohmann::json{{"accepted", {{"saga", saga}, {"event", event}, {"id", id.text()}}}}
-        .dump();
+    // Names and ids need no escapes.
+    return fmt::format(R"({{"accepted":{{"event":"{}","id":"{}","saga":"{}"}}}})", event, id.text(),
+                       saga);
 }
 
 }  // namespace
@@ -35,18 +35,26 @@ void Worker::apply(const Request* request) {
     if (request->verb == core::kUndoVerb.name && undoing != contract_.commands.end())
         return replies_.push_back(undo(*undoing, *request));
     core::SagaState state;
-    std::string json = operate(store_, executor_, *request, state, now_);
+    std::string json = operate(store_, executor_, subscription_.shard(), *request, state, now_);
     replies_.push_back({request->token, std::move(json)});
 }
 
-/// An operator asks as a client would, and the stream says that it was one, and why.
+/// An operator asks as a client would, and the stream says that it was one, and why. Whoever has
+/// asked before, with whatever else in the body, has asked for the same.
 Reply Worker::undo(const detail::CommandCode& command, const Request& request) {
     const UndoAsked asked = read_undo(request.body);
-    Reply reply = this->command(command, {command.verb, command.bare(asked.saga), request.token});
-    if (reply.json.starts_with(kRefused)) return reply;
     core::SagaState state = store_.load(asked.saga);
-    const auto known = store_.commands.find(state.row.key, command.verb);
-    SAGA_ASSERT(known.has_value());
+    auto known = store_.commands.find(state.row.key, command.verb);
+    Reply reply{request.token, {}};
+    if (known) {
+        reply.json = accepted(asked.saga, known->event, known->event_id);
+    } else {
+        reply = this->command(command, {command.verb, command.bare(asked.saga), request.token});
+        if (reply.json.starts_with(kRefused)) return reply;
+        state = store_.load(asked.saga);
+        known = store_.commands.find(state.row.key, command.verb);
+        SAGA_ASSERT(known.has_value());
+    }
     begin(state, {.cause = known->event_id, .time = now_});
     executor_.publish_operation(asked.saga, undo_word(command.verb, known->event_id, asked.reason));
     return reply;
@@ -73,7 +81,6 @@ Reply Worker::command(const detail::CommandCode& command, const Request& request
     }
     std::variant<detail::Emitted, Refused> verdict;
     try {
-        store::Savepoint nothing_stays(store_.db());
         HandlerPort port(contract_, store_, state, now_, Locking::none);
         verdict = command.run(View(port), request.body);
         if (const auto* event = std::get_if<detail::Emitted>(&verdict))
@@ -98,6 +105,7 @@ Reply Worker::command(const detail::CommandCode& command, const Request& request
         state.row.ended_by = event.type->name;
         executor_.mark(state.row);
     }
+    store_.keep(std::move(state));
     return answer(accepted(saga_id, event.type->name, id));
 }
 

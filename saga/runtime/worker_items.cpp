@@ -36,11 +36,13 @@ void Worker::apply(const Delivery* delivery) {
         return reject(*delivery, "spoofed: " + *why);
     const core::Message message(delivery->bytes, envelope, delivery->seq, delivery->stored_at);
     if (envelope.source == contract_.service) mine(message);
+    ++counts_.handled;
+    if (!core::Saga::has_role(contract_, envelope)) return;
     core::SagaState state = store_.load(envelope.saga);
     Origin origin = origin_of(message);
     origin.subject = delivery->subject;
     begin(state, std::move(origin)).on_event(message);
-    ++counts_.handled;
+    if (envelope.kind != Kind::ended) store_.keep(std::move(state));  // the last that comes
 }
 
 void Worker::reject(const Delivery& delivery, std::string_view why) {
@@ -274,7 +276,10 @@ void Worker::apply(const CallResult* result) {
     // The handlers see the time of what started the step; an undo that of its question's answer.
     const bool forward = call->part == core::Part::step;
     core::Saga saga = begin(state, {.cause = row.event, .time = forward ? Time{} : now_});
-    if (result->answer) return saga.on_answer(row, call->part, *result->answer);
+    if (result->answer) {
+        saga.on_answer(row, call->part, *result->answer);
+        return store_.keep(std::move(state));
+    }
     if (result->last) store_.calls.update(call->call, call->attempts, std::nullopt, result->why);
     if (result->last || !executor_.retry_call(row, call->part, result->why, false))
         saga.on_dead_call(row, call->part, result->why);

@@ -125,6 +125,7 @@ bool Worker::published(const core::Envelope& own, Time now) {
 template <class Work>
 bool Worker::for_each_missed(const Delivery& delivery, const std::set<std::string>& reactions,
                              Work work) {
+    if (!subscription_.shard().takes_subject(delivery.subject)) return false;
     const auto read = core::decode(delivery.bytes);
     const auto* envelope = std::get_if<core::Envelope>(&read);
     if (envelope == nullptr || core::spoofed(delivery.subject, *envelope)) return false;

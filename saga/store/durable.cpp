@@ -41,6 +41,12 @@ void rename_durably(const std::string& from, const std::string& to) {
     sync_folder(std::filesystem::absolute(to).parent_path().string());
 }
 
+void name_durably(const std::string& from, const std::string& to) {
+    if (::link(from.c_str(), to.c_str()) != 0 && errno != EEXIST) fail("give its name to", to);
+    ::unlink(from.c_str());
+    sync_folder(std::filesystem::absolute(to).parent_path().string());
+}
+
 void write_private(const std::string& path, std::string_view content) {
     ::unlink(path.c_str());
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -12,6 +12,8 @@ void sync_file(const std::string& path);
 void sync_folder(const std::string& path);
 /// Gives `from` the name `to` in the same folder, for good. Throws Error.
 void rename_durably(const std::string& from, const std::string& to);
+/// As rename_durably, unless a file has the name `to` already: that one stays, and `from` goes.
+void name_durably(const std::string& from, const std::string& to);
 /// A new file, of mode 0600, durable but for its name. One that stands there is replaced. Throws
 /// Error.
 void write_private(const std::string& path, std::string_view content);

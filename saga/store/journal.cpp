@@ -43,7 +43,7 @@ Sagas::Sagas(const Database& db)
       by_key_(db, "SELECT saga, id, started, failed_by, ended_by FROM sagas WHERE saga = ?1"),
       insert_(db,
               "INSERT INTO sagas (id, started, failed_by, ended_by, touched) "
-              "VALUES (?1, ?2, ?3, ?4, ?5) RETURNING saga"),
+              "VALUES (?1, ?2, ?3, ?4, ?5)"),
       mark_(db, "UPDATE sagas SET failed_by = ?2, ended_by = ?3, touched = ?4 WHERE saga = ?1"),
       touch_(db, "UPDATE sagas SET touched = ?2 WHERE saga = ?1 AND touched < ?3") {}
 
@@ -59,9 +59,7 @@ core::SagaRow Sagas::find(std::int64_t key) {
 
 void Sagas::insert(core::SagaRow& row, Time now) {
     const std::string failed_by = fmt::format("{}", fmt::join(row.failures, " "));
-    Rows rows = insert_.query(row.id, row.started, failed_by, row.ended_by, now);
-    SAGA_ASSERT(rows.next());
-    row.key = rows.integer(0);
+    row.key = insert_.insert(row.id, row.started, failed_by, row.ended_by, now);
 }
 
 void Sagas::mark(const core::SagaRow& row, Time now) {

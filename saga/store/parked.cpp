@@ -34,8 +34,7 @@ Parked::Parked(const Database& db)
       insert_(db,
               "INSERT INTO parked (saga, place, what, step, nth, run, event_id, forward, state, "
               "attempts, next_at, reason, event, stream_seq, stored_at) "
-              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
-              "RETURNING position"),
+              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"),
       update_(db,
               "UPDATE parked SET what = ?2, step = ?3, state = ?4, attempts = ?5, next_at = ?6, "
               "reason = CASE ?7 WHEN '' THEN reason ELSE ?7 END WHERE position = ?1"),
@@ -68,12 +67,10 @@ void Parked::load(std::int64_t saga, std::vector<core::ParkedRow>& found) {
 void Parked::insert(std::int64_t saga, core::ParkedRow& row, const core::Message* event,
                     std::string_view reason, std::optional<Time> next_at) {
     const std::optional<Bytes> envelope = event ? std::optional(event->bytes()) : std::nullopt;
-    Rows rows = insert_.query(saga, row.place, row.what, row.step, row.nth, run_key(row.run),
-                              row.event, row.forward, row.state, row.attempts, next_at, reason,
-                              envelope, event ? event->seq() : 0,
-                              event ? event->stored_at().time_since_epoch().count() : 0);
-    SAGA_ASSERT(rows.next());
-    row.position = rows.integer(0);
+    row.position = insert_.insert(saga, row.place, row.what, row.step, row.nth, run_key(row.run),
+                                  row.event, row.forward, row.state, row.attempts, next_at, reason,
+                                  envelope, event ? event->seq() : 0,
+                                  event ? event->stored_at().time_since_epoch().count() : 0);
     sagas_.insert(saga);
 }
 

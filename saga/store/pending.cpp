@@ -53,7 +53,7 @@ std::int64_t Timers::count() {
 Calls::Calls(const Database& db)
     : insert_(db,
               "INSERT INTO calls (saga, step, run, part, question, attempts, next_at, reason) "
-              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '') RETURNING call"),
+              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '')"),
       by_work_(db,
                "SELECT call, saga, step, run, part, question, attempts FROM calls "
                "WHERE saga = ?1 AND step = ?2 AND run = ?3 AND part = ?4"),
@@ -61,9 +61,11 @@ Calls::Calls(const Database& db)
                "SELECT call, saga, step, run, part, question, attempts FROM calls WHERE call = ?1"),
       update_(db, "UPDATE calls SET attempts = ?2, next_at = ?3, reason = ?4 WHERE call = ?1"),
       erase_(db, "DELETE FROM calls WHERE call = ?1"),
+      erase_by_work_(db,
+                     "DELETE FROM calls WHERE saga = ?1 AND step = ?2 AND run = ?3 AND part = ?4"),
       next_due_(db, "SELECT min(next_at) FROM calls WHERE next_at IS NOT NULL"),
       due_(db,
-           "SELECT call, saga, step, run, part, question, attempts FROM calls "
+           "SELECT call FROM calls "
            "WHERE next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at, call LIMIT ?2"),
       of_(db,
           "SELECT call, saga, step, run, part, x'', attempts, next_at, reason FROM calls "
@@ -81,10 +83,8 @@ Calls::Row Calls::call_row(const Rows& rows) {
 }
 
 std::int64_t Calls::insert(const Row& row, Time next_at) {
-    Rows rows = insert_.query(row.saga, row.step, run_key(row.run), row.part, row.question,
-                              row.attempts, next_at);
-    SAGA_ASSERT(rows.next());
-    return rows.integer(0);
+    return insert_.insert(row.saga, row.step, run_key(row.run), row.part, row.question,
+                          row.attempts, next_at);
 }
 
 std::optional<Calls::Row> Calls::find(std::int64_t saga, std::string_view step, const EventId& run,
@@ -106,14 +106,17 @@ void Calls::update(std::int64_t call, int attempts, std::optional<Time> next_at,
 void Calls::erase(std::int64_t call) {
     erase_.exec(call);
 }
+void Calls::erase(std::int64_t saga, std::string_view step, const EventId& run, core::Part part) {
+    erase_by_work_.exec(saga, step, run_key(run), part);
+}
 std::optional<Time> Calls::next_due() {
     return time_or_none(next_due_);
 }
 
-std::vector<Calls::Row> Calls::due(Time now, std::size_t most) {
-    std::vector<Row> found;
+std::vector<std::int64_t> Calls::due(Time now, std::size_t most) {
+    std::vector<std::int64_t> found;
     Rows rows = due_.query(now, most);
-    while (rows.next()) found.push_back(call_row(rows));
+    while (rows.next()) found.push_back(rows.integer(0));
     return found;
 }
 

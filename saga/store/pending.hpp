@@ -60,14 +60,17 @@ class Calls {
     void update(std::int64_t call, int attempts, std::optional<Time> next_at,
                 std::string_view reason);
     void erase(std::int64_t call);
+    void erase(std::int64_t saga, std::string_view step, const EventId& run, core::Part part);
     std::optional<Time> next_due();
-    std::vector<Row> due(Time now, std::size_t most);
+    /// In the order in which they fell due.
+    std::vector<std::int64_t> due(Time now, std::size_t most);
     std::vector<Seen> of(std::int64_t saga);
     std::int64_t count();
 
   private:
     static Row call_row(const Rows& rows);
-    Statement insert_, by_work_, by_call_, update_, erase_, next_due_, due_, of_, count_;
+    Statement insert_, by_work_, by_call_, update_, erase_, erase_by_work_, next_due_, due_, of_,
+        count_;
 };
 
 /// What sagas hold, and the parked rows that wait for it, each entity's in their order.

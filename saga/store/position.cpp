@@ -67,28 +67,54 @@ void Cursor::write() {
 }
 
 Meta::Meta(const Database& db)
-    : get_(db, "SELECT value FROM meta WHERE name = ?1"),
+    : load_(db, "SELECT name, value FROM meta"),
       set_(db, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"),
-      erase_(db, "DELETE FROM meta WHERE name = ?1") {}
-
-std::optional<std::string> Meta::text(std::string_view name) {
-    Rows rows = get_.query(name);
-    return rows.next() ? std::optional(std::string(rows.text(0))) : std::nullopt;
+      erase_(db, "DELETE FROM meta WHERE name = ?1") {
+    reload();
 }
 
-std::int64_t Meta::number(std::string_view name, std::int64_t otherwise) {
-    Rows rows = get_.query(name);
-    return rows.next() ? rows.integer(0) : otherwise;
+void Meta::reload() {
+    values_.clear();
+    Rows rows = load_.query();
+    while (rows.next()) {
+        Value& value = values_[std::string(rows.text(0))];
+        if (rows.type(1) == SQLITE_INTEGER)
+            value = rows.integer(1);
+        else
+            value = std::string(rows.text(1));
+    }
+}
+
+template <class T>
+const T* Meta::find(std::string_view name) const {
+    const auto found = values_.find(name);
+    if (found == values_.end()) return nullptr;
+    const T* value = std::get_if<T>(&found->second);
+    if (value == nullptr) throw Broken("meta." + std::string(name) + " is of another type");
+    return value;
+}
+
+std::optional<std::string> Meta::text(std::string_view name) const {
+    const auto* value = find<std::string>(name);
+    return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
+std::int64_t Meta::number(std::string_view name, std::int64_t otherwise) const {
+    const auto* value = find<std::int64_t>(name);
+    return value == nullptr ? otherwise : *value;
 }
 
 void Meta::set(std::string_view name, std::string_view value) {
     set_.exec(name, value);
+    values_.insert_or_assign(std::string(name), std::string(value));
 }
 void Meta::set(std::string_view name, std::int64_t value) {
     set_.exec(name, value);
+    values_.insert_or_assign(std::string(name), value);
 }
 void Meta::erase(std::string_view name) {
     erase_.exec(name);
+    if (const auto found = values_.find(name); found != values_.end()) values_.erase(found);
 }
 
 Attempts::Attempts(const Database& db)

@@ -1,9 +1,11 @@
 // Where we are in the stream, and the few facts that belong to the file as a whole.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "saga/core/history.hpp"
 #include "saga/store/statement.hpp"
@@ -36,7 +38,7 @@ class Cursor {
     core::Checkpoints checkpoints_;
 };
 
-/// Names are the engine's: see the constants.
+/// Names are the engine's: see the constants. Kept in memory too: some are asked for at each item.
 class Meta {
   public:
     static constexpr auto kDbId = "db_id";                ///< a UUID, made with the file
@@ -48,14 +50,21 @@ class Meta {
     static constexpr auto kReactions = "reactions";       ///< those that have read the stream
 
     explicit Meta(const Database& db);
-    std::optional<std::string> text(std::string_view name);
-    std::int64_t number(std::string_view name, std::int64_t otherwise = 0);
+    std::optional<std::string> text(std::string_view name) const;
+    std::int64_t number(std::string_view name, std::int64_t otherwise = 0) const;
     void set(std::string_view name, std::string_view value);
     void set(std::string_view name, std::int64_t value);
     void erase(std::string_view name);
+    /// After a rollback.
+    void reload();
 
   private:
-    Statement get_, set_, erase_;
+    using Value = std::variant<std::int64_t, std::string>;
+    /// Null without one. Throws Broken where it is no T.
+    template <class T>
+    const T* find(std::string_view name) const;
+    Statement load_, set_, erase_;
+    std::map<std::string, Value, std::less<>> values_;
 };
 
 /// After an unclean stop: how often each item was on the table when the process died.

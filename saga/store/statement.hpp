@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <saga/error.hpp>
 #include <saga/event.hpp>
 #include <string>
 #include <string_view>
@@ -61,6 +62,13 @@ class Statement {
         while (rows.next()) {
         }
         return sqlite3_changes64(sqlite3_db_handle(statement_.get()));
+    }
+    /// Of an INSERT that made a row: its rowid. (RETURNING makes a table for it first.)
+    template <class... Args>
+    std::int64_t insert(const Args&... args) {
+        const std::int64_t made = exec(args...);
+        SAGA_ASSERT(made == 1);
+        return sqlite3_last_insert_rowid(sqlite3_db_handle(statement_.get()));
     }
     template <class... Args>
     Rows query(const Args&... args) {

@@ -31,6 +31,7 @@ Store::Store(const Database::Options& options, std::span<const std::string> scri
       business(db_) {}
 
 core::SagaState Store::load(std::string_view saga_id) {
+    if (auto known = recent_.take(saga_id)) return *std::move(known);
     core::SagaState state;
     state.row = sagas.find(saga_id);
     fill(state);
@@ -38,8 +39,11 @@ core::SagaState Store::load(std::string_view saga_id) {
 }
 
 core::SagaState Store::load(std::int64_t saga) {
+    if (auto known = recent_.take(saga)) return *std::move(known);
     core::SagaState state;
     state.row = sagas.find(saga);
+    // Its place by key may be another's by now.
+    if (auto known = recent_.take(state.row.id)) return *std::move(known);
     fill(state);
     return state;
 }
@@ -52,12 +56,19 @@ void Store::fill(core::SagaState& state) {
     if (parked.any(key)) parked.load(key, state.parked);
 }
 
+/// What waits is changed by what it waits for, of other sagas too.
+void Store::keep(core::SagaState state) {
+    if (state.row.key != 0 && state.parked.empty()) recent_.put(std::move(state));
+}
+
 void Store::rollback() {
     db_.rollback();
+    recent_.clear();
     outbox.reload();
     parked.reload();
     locks.reload();
     cursor.reload();
+    meta.reload();
 }
 
 }  // namespace saga::store

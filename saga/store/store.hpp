@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "saga/core/limits.hpp"
 #include "saga/store/business.hpp"
 #include "saga/store/database.hpp"
 #include "saga/store/journal.hpp"
@@ -12,6 +13,7 @@
 #include "saga/store/pending.hpp"
 #include "saga/store/position.hpp"
 #include "saga/store/pruning.hpp"
+#include "saga/store/recent.hpp"
 
 namespace saga::store {
 
@@ -25,6 +27,9 @@ class Store {
     /// What is known here of a saga.
     core::SagaState load(std::string_view saga_id);
     core::SagaState load(std::int64_t saga);
+    /// It stands in the tables like this, and nobody but who loads it will change it there: it need
+    /// not be read again.
+    void keep(core::SagaState state);
 
     /// Ends a transaction that came to nothing: what the tables keep in memory is read anew.
     void rollback();
@@ -36,6 +41,7 @@ class Store {
     void fill(core::SagaState& state);
     Database db_;
     Prepared prepared_;
+    Recent recent_{core::kRecentSagas};
 
   public:
     Sagas sagas;

@@ -69,10 +69,9 @@ struct Scenario::World {
                 in.messages.push_back({subject, bytes, ++seq, core::StoreTime(now)});
     }
     std::optional<store::Calls::Row> oldest_call() {
-        auto due = store.calls.due(Time::max(), 1000);
+        const std::vector<std::int64_t> due = store.calls.due(Time::max(), 1000);
         if (due.empty()) return std::nullopt;
-        return *std::min_element(due.begin(), due.end(),
-                                 [](const auto& a, const auto& b) { return a.call < b.call; });
+        return store.calls.find(*std::min_element(due.begin(), due.end()));
     }
     const detail::StepCode& step_of(const std::string& name) const {
         const auto& steps = service.contract().steps;

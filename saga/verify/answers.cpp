@@ -70,7 +70,7 @@ void check_answers(const Facts& facts, const std::vector<Answer>& answers, Repor
     }
     AnswersCheck check(facts, report);
     for (const auto& [key, said] : all)
-        if (const Service* service = facts.service(std::get<0>(key)))
+        if (const Service* service = facts.service(std::get<0>(key), std::get<1>(key)))
             check.look(*service, std::get<1>(key), std::get<2>(key), said);
 }
 

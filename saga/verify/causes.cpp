@@ -15,7 +15,8 @@ class CausesCheck {
 
     void run() {
         for (const Message& message : facts_.stream)
-            if (facts_.service(message.event.source) == nullptr) cause(nullptr, message.event);
+            if (facts_.service(message.event.source, message.event.saga) == nullptr)
+                cause(nullptr, message.event);
         for (const Service& service : facts_.services) {
             for (const OutRow& row : service.outbox)
                 if (!row.notice()) cause(&service, row.event);

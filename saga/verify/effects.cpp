@@ -68,6 +68,9 @@ void check_row(const Service& service, const Known& known, const StepRow& row, R
 void check_effects(const Facts& facts, const Options&, Report& report) {
     for (const Service& service : facts.services)
         for (const auto& [key, known] : service.sagas) {
+            if (!service.shard.takes(known.row.id))
+                report.add(service.name, known.row.id, "shard {} has the saga, which is another's",
+                           text_of(service.shard));
             for (const StepRow& row : known.steps) check_row(service, known, row, report);
             for (const Published& each : published(service, known))
                 if (each.journalled > 0 && each.sent - each.excused > each.journalled)

@@ -71,7 +71,9 @@ void EndsCheck::unheard_ends(const Service& service) {
         const Event& event = message.event;
         if (message.seq > service.cursor.seq) break;
         const Contract& contract = service.contract;
-        if (!contract.reads(service.name, event.source, event.name(), event.kind)) continue;
+        if (!service.shard.takes(event.saga) ||
+            !contract.reads(service.name, event.source, event.name(), event.kind))
+            continue;
         if (event.failure() || contract.takes(event.type, event.kind) ||
             contract.awaits(event.type))
             known_by_now.insert(event.saga);

@@ -87,8 +87,11 @@ Facts::Facts(const Landscape& landscape, const Options& options)
     services.reserve(landscape.services.size());
     for (const ServiceView& view : landscape.services) {
         const Service& service = services.emplace_back(read_service(view));
-        if (!by_name_.emplace(service.name, &service).second)
-            throw Error(fmt::format("two databases are of the service {}", service.name));
+        auto& shards = by_name_[service.name];
+        for (const Service* other : shards)
+            if (other->shard.of != service.shard.of || other->shard == service.shard)
+                throw Error(fmt::format("two databases are of the service {}", service.name));
+        shards.push_back(&service);
     }
     read_stream(landscape.stream);
     for (const Service& service : services)
@@ -133,9 +136,12 @@ void Facts::look_at_times() {
     latest_ += core::kClockSkew;
 }
 
-const Service* Facts::service(std::string_view name) const {
+const Service* Facts::service(std::string_view name, std::string_view saga) const {
     const auto found = by_name_.find(name);
-    return found == by_name_.end() ? nullptr : found->second;
+    if (found == by_name_.end()) return nullptr;
+    for (const Service* service : found->second)
+        if (service->shard.takes(saga)) return service;
+    return nullptr;
 }
 
 const Message* Facts::message(const EventId& id) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "saga/core/saga.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/verify/contract.hpp"
 #include "saga/verify/verify.hpp"
 
@@ -130,6 +131,7 @@ struct Service {
     Service(const Service&) = delete;
 
     std::string name;
+    core::Shard shard;  ///< of several databases of a service, each has its own sagas
     sqlite3* db = nullptr;
     Contract contract;
     std::map<std::int64_t, Known> sagas;
@@ -169,7 +171,8 @@ class Facts {
     std::uint64_t first_seq = 0, last_seq = 0;  ///< of the stream, junk too; 0: it is empty
     bool whole = true;
 
-    const Service* service(std::string_view name) const;
+    /// The one that has the saga, or would have it; null: its database is not here.
+    const Service* service(std::string_view name, std::string_view saga) const;
     /// The first copy of the event in the stream, or null.
     const Message* message(const EventId& id) const;
     /// The message at a sequence, or null; `stored_at` of junk too.
@@ -187,7 +190,7 @@ class Facts {
     void read_stream(const std::vector<Stored>& stream);
     void look_at_times();
     std::unordered_map<EventId, std::size_t, HashId> by_id_;
-    std::unordered_map<std::string_view, const Service*> by_name_;
+    std::unordered_map<std::string_view, std::vector<const Service*>> by_name_;  // its shards
     std::unordered_set<std::string> excused_;
     std::chrono::microseconds outbox_horizon_;
     Time latest_{};

@@ -75,6 +75,7 @@ void GivenUpCheck::effects(const Junk& junk) {
 void GivenUpCheck::rejected(const Junk& junk) {
     const auto subject = core::parse_event_subject(junk.subject);
     if (!subject || junk.seq > service_.cursor.seq || aside_at_.contains(junk.seq)) return;
+    if (!service_.shard.takes_subject(junk.subject)) return;
     if (!service_.contract.reads(service_.name, subject->service, subject->event, subject->kind))
         return;
     const bool acted = service_.passed_over.contains(EventId{});  // an operator removed one

@@ -52,6 +52,7 @@ std::optional<std::string> missing_here(const Service& reader, const Known& know
 
 std::optional<std::string> missing(const Service& reader, const Event& event) {
     const Contract& contract = reader.contract;
+    if (!reader.shard.takes(event.saga)) return std::nullopt;
     if (!contract.reads(reader.name, event.source, event.name(), event.kind)) return std::nullopt;
     if (!event.failure() && !contract.awaits(event.type) && !contract.takes(event.type, event.kind))
         return std::nullopt;

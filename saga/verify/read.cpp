@@ -271,7 +271,9 @@ void Reader::position() {
 
 Service read_service(const ServiceView& view) {
     Service service;
-    service.name = view.service;
+    auto [name, shard] = core::parse_instance(view.service);
+    service.name = std::move(name);
+    service.shard = shard;
     service.db = view.db;
     service.contract = read_contract(view.contract);
     Reader(service).read();

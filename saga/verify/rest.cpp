@@ -31,7 +31,7 @@ void check_sent(const Facts& facts, const Service& service, Report& report) {
 void check_origins(const Facts& facts, Report& report) {
     for (const Message& message : facts.stream) {
         const Event& event = message.event;
-        const Service* source = facts.service(event.source);
+        const Service* source = facts.service(event.source, event.saga);
         if (source == nullptr) continue;  // it takes part without us
         const auto sent = source->sent.find(event.id);
         if (sent == source->sent.end()) {
@@ -56,6 +56,7 @@ void check_read(const Facts& facts, const Service& service, Report& report) {
     for (const Message& message : facts.stream) {
         const Event& event = message.event;
         const bool reads =
+            service.shard.takes(event.saga) &&
             service.contract.reads(service.name, event.source, event.name(), event.kind);
         if (!reads) continue;
         if (message.seq > service.cursor.seq && !std::exchange(behind, true))

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <saga/error.hpp>
 
+#include "saga/core/shard.hpp"
 #include "saga/store/statement.hpp"
 
 namespace saga::verify {
@@ -35,8 +36,7 @@ std::vector<fs::path> databases_in(const fs::path& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
         const fs::path& file = entry.path();
         if (file.extension() != ".db") continue;
-        fs::path key = file;
-        key.replace_extension(".key");
+        const fs::path key = folder / (core::parse_instance(file.stem().string()).service + ".key");
         if (fs::exists(key) || fs::exists(file.string() + ".lock")) found.push_back(file);
     }
     std::sort(found.begin(), found.end());

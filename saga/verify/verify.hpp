@@ -39,7 +39,7 @@ struct Violation {
 };
 
 struct ServiceView {
-    std::string service;
+    std::string service;  ///< with its shard: "payment-0-of-4"
     /// Only SELECTs are made on it: the service's own connection between two transactions, or a
     /// read-only one while the service is down. It is borrowed.
     sqlite3* db = nullptr;

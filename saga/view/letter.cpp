@@ -1,13 +1,17 @@
 #include "saga/view/letter.hpp"
 
 #include "saga/core/limits.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/view/json.hpp"
 
 namespace saga::view {
 
 Letter letter_of(const std::string& service, const nlohmann::json& row) {
     const auto text = [&](const char* key) { return field<std::string>(row, key, ""); };
-    return {.service = service,
+    std::string its = core::parse_instance(service).service, instance = text("service");
+    if (core::parse_instance(instance).service != its) instance = service;
+    return {.service = std::move(its),
+            .instance = std::move(instance),
             .id = text("id"),
             .saga = text("saga"),
             .what = text("what"),

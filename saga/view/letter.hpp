@@ -12,15 +12,19 @@ namespace saga::view {
 
 /// Something that waits, or stands aside (its verbs `dead` and `letter`).
 struct Letter {
-    std::string service, id, saga, what, step, event, event_id, state, reason, subject, next_at;
+    std::string service, instance, id, saga, what, step, event, event_id, state, reason, subject,
+        next_at;
     std::int64_t attempts = 0;
     bool blocks = false;
 
-    std::string name() const { return service + "/" + id; }  ///< "payment/17"
+    /// Who has it: the service, or its shard.
+    const std::string& holder() const { return instance.empty() ? service : instance; }
+    std::string name() const { return holder() + "/" + id; }  ///< "payment/17"
     bool aside() const { return what == "aside"; }
     bool dead() const { return state == "dead"; }
     bool open_call() const { return what == "call" && state == "open"; }
 };
+/// Which of the service's shards has it stands in the row; nobody speaks for another service.
 Letter letter_of(const std::string& service, const nlohmann::json& row);
 
 /// Asks one service's verb `dead`: its JSON, nothing when it does not answer.

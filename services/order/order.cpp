@@ -94,5 +94,6 @@ saga::Service order_service() {
     service.on(explain);
     service.question("show", kShow);
     service.question("books", kBooks);
+    service.by_saga("orders", "id");
     return service;
 }

@@ -31,9 +31,6 @@ constexpr auto kBooks = R"sql(
 Charge charge(const saga::View&, const StockReserved& order) {
     return Charge{.customer_id = order.customer_id, .amount_cents = order.total_cents};
 }
-Receipt ask_charge(const saga::Call& call, const Charge& charge) {
-    return call.request<Receipt>("bank.charge", charge);
-}
 saga::Outcome<PaymentTaken, PaymentDeclined> take(saga::Tx& tx, const StockReserved& order,
                                                   const Receipt& receipt) {
     if (!receipt.declined.empty()) {
@@ -48,9 +45,6 @@ saga::Outcome<PaymentTaken, PaymentDeclined> take(saga::Tx& tx, const StockReser
 
 Refund refund(const saga::View&, const PaymentTaken& taken) {
     return Refund{.charge_id = taken.charge_id, .amount_cents = taken.amount_cents};
-}
-Receipt ask_refund(const saga::Call& call, const Refund& refund) {
-    return call.request<Receipt>("bank.refund", refund);
 }
 PaymentRefunded give_back(saga::Tx& tx, const PaymentTaken& taken, const Receipt& receipt) {
     if (!receipt.declined.empty())
@@ -67,9 +61,10 @@ ShippingOverdue remind(saga::Tx&, const PaymentTaken& taken) {
 
 saga::Service payment_service() {
     saga::Service service{"payment", kTables};
-    service.step("take", saga::call(charge, ask_charge, take))
-        .undo(saga::call(refund, ask_refund, give_back))
+    service.step("take", saga::call(charge, saga::request<Receipt>("bank.charge"), take))
+        .undo(saga::call(refund, saga::request<Receipt>("bank.refund"), give_back))
         .expect<OrderShipped>(30min, remind);
     service.question("books", kBooks);
+    service.by_saga("payment", "order_id");
     return service;
 }

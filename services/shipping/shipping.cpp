@@ -58,5 +58,6 @@ saga::Service shipping_service() {
     service.step("stop", stop).keeps();
     service.step("give_up", give_up).keeps();
     service.question("books", kBooks);
+    service.by_saga("parcel", "order_id");
     return service;
 }

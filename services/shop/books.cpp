@@ -48,18 +48,20 @@ void read_ends(saga::Client& client, Books& books) {
 
 void for_each_row(saga::Client& client, std::string_view service, const std::string& verb,
                   const char* key, const std::function<void(const nlohmann::json& row)>& on_row) {
-    std::string after;
-    while (true) {
-        const auto page = parsed(client.question(service, verb, after), service);
-        for (const auto& row : page) on_row(row);
-        if (page.empty()) return;
-        after = page.back().at(key).get<std::string>();
+    for (const std::string& instance : client.instances(service)) {
+        std::string after;
+        while (true) {
+            const auto page = parsed(client.question(instance, verb, after), service);
+            for (const auto& row : page) on_row(row);
+            if (page.empty()) break;
+            after = page.back().at(key).get<std::string>();
+        }
     }
 }
 
 std::vector<ServiceState> read_states(saga::Client& client) {
     std::vector<ServiceState> states;
-    for (const char* name : kServices) {
+    const auto add = [&](const std::string& name) {
         const auto json = parsed(client.question(name, "state"), name);
         states.push_back({.name = name,
                           .trouble = json.at("trouble"),
@@ -72,7 +74,9 @@ std::vector<ServiceState> read_states(saga::Client& client) {
                           .aside = json.at("aside"),
                           .timers = json.at("timers"),
                           .calls = json.at("calls")});
-    }
+    };
+    for (const char* service : kServices)
+        for (const std::string& instance : client.instances(service)) add(instance);
     return states;
 }
 

@@ -51,7 +51,7 @@ void refuses(const Ran& ran, const std::string& what, const std::string& to_do) 
 /// A port of 127.0.0.1 that somebody listens on.
 class Taken {
   public:
-    Taken() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    Taken() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

@@ -78,6 +78,19 @@ TEST_CASE("words: the id of a dead letter") {
         CHECK_THROWS_AS(parse_letter_id(none), Stop);
 }
 
+TEST_CASE("words: a dead letter is its service's, or a shard's of it, whoever else it names") {
+    const auto name = [](const char* asked, const char* said) {
+        return letter_of(asked, {{"id", "17"}, {"service", said}}).name();
+    };
+    CHECK(letter_of("payment", {{"id", "17"}}).name() == "payment/17");
+    CHECK(name("payment", "payment") == "payment/17");
+    CHECK(name("payment", "payment-1-of-2") == "payment-1-of-2/17");
+    CHECK(name("payment-1-of-2", "payment-1-of-2") == "payment-1-of-2/17");
+    CHECK(name("payment", "order") == "payment/17");
+    CHECK(name("payment", "") == "payment/17");
+    CHECK(letter_of("payment-1-of-2", {{"id", "17"}}).service == "payment");
+}
+
 TEST_CASE("words: lines come whole, whatever the pieces were") {
     LineBuffer buffer;
     std::vector<std::string> lines;

@@ -33,7 +33,7 @@ TEST_CASE("fate: whatever was asked is answered before a lost connection is told
         stage.settle(other);
         std::optional<bus::Result<std::string>> answer;
         ++line.heard.open;
-        line.bus->ask("saga-ctl.reader.silent", "?", 60s, [&](bus::Result<std::string> result) {
+        line.bus->ask("saga-ctl.reader.silent", {}, "?", 60s, [&](bus::Result<std::string> result) {
             --line.heard.open;
             answer = std::move(result);
         });

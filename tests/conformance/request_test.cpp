@@ -67,25 +67,25 @@ TEST_CASE("request: is answered by who listens, once; silence ends in time") {
         listening.bus->listen({"saga-ctl.reader.owner", "saga-ctl.reader.silent"});
         stage.settle(listening);
         std::optional<bus::Result<std::string>> answer;
-        asking.bus->ask("saga-ctl.reader.owner", "who?", 10s,
+        asking.bus->ask("saga-ctl.reader.owner", {}, "who?", 10s,
                         [&](bus::Result<std::string> result) { answer = std::move(result); });
         REQUIRE(stage.until([&] { return !listening.heard.requests.empty(); }));
         const bus::Request request = listening.heard.requests.front();
         CHECK(request.subject == "saga-ctl.reader.owner");
         CHECK(request.body.size() == 4);
-        listening.bus->answer(request.reply, "me");
-        listening.bus->answer(request.reply, "me again");
+        listening.bus->answer(request.reply, "me", {});
+        listening.bus->answer(request.reply, "me again", {});
         REQUIRE(stage.until([&] { return answer.has_value(); }));
         REQUIRE(ok(*answer));
         CHECK(std::get<std::string>(*answer) == "me");
         CHECK(asking
-                  .fails<std::string>(&bus::Bus::ask, "saga-ctl.reader.silent", "",
+                  .fails<std::string>(&bus::Bus::ask, "saga-ctl.reader.silent", core::Headers{}, "",
                                       std::chrono::milliseconds(300))
                   .trouble == bus::Trouble::timeout);
         listening.bus->unlisten();
         stage.settle(listening);
         CHECK(asking
-                  .fails<std::string>(&bus::Bus::ask, "saga-ctl.reader.owner", "",
+                  .fails<std::string>(&bus::Bus::ask, "saga-ctl.reader.owner", core::Headers{}, "",
                                       std::chrono::milliseconds(10'000))
                   .trouble == bus::Trouble::no_responders);
     });
@@ -103,12 +103,35 @@ TEST_CASE("request: who has lost its connection listens no more, until it says s
             [&] { return asking.heard.connections == 2 && listening.heard.connections == 2; }));
         stage.settle(listening);
         CHECK(asking
-                  .fails<std::string>(&bus::Bus::ask, "saga-ctl.reader.owner", "",
+                  .fails<std::string>(&bus::Bus::ask, "saga-ctl.reader.owner", core::Headers{}, "",
                                       std::chrono::milliseconds(10'000))
                   .trouble == bus::Trouble::no_responders);
         listening.bus->listen({"saga-ctl.reader.owner"});
         stage.settle(listening);
-        asking.bus->ask("saga-ctl.reader.owner", "?", 10s, [](bus::Result<std::string>) {});
+        asking.bus->ask("saga-ctl.reader.owner", {}, "?", 10s,
+                        [](const bus::Result<std::string>&) {});
         CHECK(stage.until([&] { return !listening.heard.requests.empty(); }));
+    });
+}
+
+TEST_CASE("request: that nobody listens on one subject says nothing of another") {
+    on_each_stage([](Stage& stage) {
+        Line& asking = stage.connect();
+        Line& listening = stage.connect();
+        listening.bus->listen({"saga-ctl.reader.slow"});
+        stage.settle(listening);
+        std::optional<bus::Result<std::string>> slow, nobody;
+        asking.bus->ask("saga-ctl.reader.slow", {}, "?", 10s,
+                        [&](bus::Result<std::string> result) { slow = std::move(result); });
+        asking.bus->ask("saga-ctl.reader.nobody", {}, "?", 10s,
+                        [&](bus::Result<std::string> result) { nobody = std::move(result); });
+        REQUIRE(stage.until([&] { return nobody && !listening.heard.requests.empty(); }));
+        REQUIRE(std::holds_alternative<bus::Problem>(*nobody));
+        CHECK(std::get<bus::Problem>(*nobody).trouble == bus::Trouble::no_responders);
+        CHECK(!slow);
+        listening.bus->answer(listening.heard.requests.front().reply, "late", {});
+        REQUIRE(stage.until([&] { return slow.has_value(); }));
+        REQUIRE(ok(*slow));
+        CHECK(std::get<std::string>(*slow) == "late");
     });
 }

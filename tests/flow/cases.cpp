@@ -96,14 +96,6 @@ constexpr std::array kWrong{
             a: reads C5
             b: stop on C6 | !Cancelled keeps)",
          "ends_twice a.end"},
-    Case{"a failure of two steps starts a third twice", nullptr, "", R"(
-            a: command begin -> Begun
-            b: left on Begun | !Bad keeps
-            c: right on Begun | !Bad keeps
-            a: finish on Begun keeps
-            a: reject on *failed -> ~Rejected ends
-            d: tidy on Bad keeps)",
-         "never_ends Begun; twice d.tidy"},
     Case{"an undo of what cleans up", "", "",
          "desk: note on Declined -> ~Noted undo ~Unnoted undo_on Cancelled",
          "idle_undo desk.note; no_reader test.desk.Noted"},
@@ -135,6 +127,11 @@ constexpr std::array kWrong{
             a: end on Worked -> Ended ends
             a: reject on *failed -> ~Rejected ends)",
          "ends_twice a.reject"},
+    Case{"an operator's undo asks a command that fails nothing", "", "", R"(
+            order: command mark -> Marked undoes
+            desk: mark on Marked -> Noted keeps
+            desk: reads Noted)",
+         "vain_undo order.mark"},
     Case{"nothing begins a saga", nullptr, "", R"(
             a: left on Right -> Left keeps
             b: right on Left -> Right ends)",

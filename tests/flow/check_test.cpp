@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <saga/error.hpp>
 
 #include "tests/flow/cases.hpp"
 #include "tests/flow/choreography.hpp"
@@ -147,7 +148,8 @@ TEST_CASE("check: what is larger than any number of states is not explored, and 
             a: end on Begun -> Ended ends
             b: again on Begun -> Round keeps
             b: turn on Round -> Back each keeps
-            c: turn on Back -> Round each keeps)";
+            c: turn on Back -> Again each keeps
+            b: once_more on Again -> Round each keeps)";
     for (const std::string& text : {many, std::string(round)}) {
         const flow::Verdict verdict = judged(text);
         CHECK(verdict.too_large);
@@ -155,4 +157,15 @@ TEST_CASE("check: what is larger than any number of states is not explored, and 
         CHECK(verdict.states == 0);
         CHECK(verdict.begins == std::vector<std::string>{"a.begin"});
     }
+}
+
+TEST_CASE("check: an event of another service is refused, whoever publishes it") {
+    std::vector<flow::Contract> shop = choreography(kShop);
+    const auto payment = std::ranges::find(shop, "payment", &flow::Contract::service);
+    REQUIRE(payment != shop.end());
+    payment->steps.front().emits.front().event = "test.order.Taken";
+    CHECK_THROWS_WITH_AS(flow::check(shop, kMost),
+                         "payment cannot publish test.order.Taken: an event belongs to the service "
+                         "that the last word before its name says",
+                         Error);
 }

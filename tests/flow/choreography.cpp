@@ -91,7 +91,8 @@ class Reading {
         } else if (words.at(1) == "command") {
             contract["commands"].push_back({{"verb", words.at(2)},
                                             {"accepts", full(words.at(4))},
-                                            {"ends_saga", words.size() > 5}});
+                                            {"ends_saga", words.back() == "ends"},
+                                            {"asks_undo", words.back() == "undoes"}});
         } else {
             contract["steps"].push_back(step(words));
         }
@@ -160,7 +161,7 @@ std::vector<flow::Contract> choreography(std::string_view text) {
 
 const std::string_view kShop = R"(
 order: command place -> Requested
-order: command cancel -> CancelRequested
+order: command cancel -> CancelRequested undoes
 order: open on Requested keeps
 order: confirm on Shipped -> Confirmed ends
 order: reject on *failed -> ~Rejected ends

@@ -1,13 +1,13 @@
 // Choreographies in a few words, for tests: each line is a step, a command or a reaction of a
 // service.
 //
-//   order: command place -> Requested [ends]
+//   order: command place -> Requested [ends | undoes]
 //   payment: take on Reserved & Checked -> Taken + Receipt | !Declined calls each
 //            undo ~Refunded undo_on Declined pivot keeps ends expects Shipped asks Overdue
 //   order: reads Taken
 //
 // "!" is a failure, "~" an event of a saga that is undone. "*failed" is any failure. An event
-// belongs to whoever publishes it, or to nobody.
+// belongs to whoever publishes it, or to nobody. "undoes": an operator's undo asks this command.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

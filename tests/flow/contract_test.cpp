@@ -15,7 +15,7 @@ json sound() {
       "steps":[{"name":"take","on":["shop.inventory.StockReserved"],
         "emits":[{"event":"shop.payment.PaymentTaken","kind":"done"},
                  {"event":"shop.payment.PaymentDeclined","kind":"failed"}],
-        "fate":"undo","calls":true,
+        "fate":"undo","calls":true,"calls_subject":"bank.charge",
         "undo":{"on":["shop.shipping.Refused"],
                 "emits":[{"event":"shop.payment.PaymentRefunded","kind":"undone"}],"calls":true},
         "expects":[{"after_ms":1800000,"answers":["shop.shipping.OrderShipped"],
@@ -50,6 +50,9 @@ TEST_CASE("contract: is read as it was written") {
     REQUIRE(contract.steps.size() == 1);
     const flow::Step& step = contract.steps.front();
     CHECK(step.calls);
+    CHECK(step.calls_subject == "bank.charge");
+    CHECK(step.undo_calls);
+    CHECK(step.undo_calls_subject.empty());
     CHECK(step.undoes());
     CHECK(step.undone_by("shop.shipping.Refused"));
     CHECK_FALSE(step.undone_by("shop.inventory.StockShort"));

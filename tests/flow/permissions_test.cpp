@@ -106,6 +106,20 @@ TEST_CASE("permissions: a program answers whoever asks it, a client sends what i
     CHECK(has(user(all, "web").publish, "saga-ctl.order.cancel"));
 }
 
+TEST_CASE("permissions: a service asks where its contract says that it calls") {
+    std::vector<flow::Contract> contracts = choreography(kShop);
+    const auto payment = std::find_if(contracts.begin(), contracts.end(),
+                                      [](const auto& each) { return each.service == "payment"; });
+    REQUIRE(payment != contracts.end());
+    payment->steps.front().calls_subject = "bank.charge";
+    const auto alone = flow::users_of(contracts, {});
+    CHECK(has(user(alone, "payment").publish, "bank.charge"));
+    const auto users = flow::users_of(contracts, {.answers = {{"bank", {"bank.charge"}}}});
+    CHECK(lines(user(users, "bank").publish) == "_SAGA.payment.>");
+    payment->steps.front().undo_calls_subject = "bank.>";
+    CHECK(refusal(contracts, {}).find("bank.>") != std::string::npos);
+}
+
 TEST_CASE("permissions: who reads the stream makes any consumer but a service's") {
     for (const auto& each : flow::users_of(choreography(kShop), bank())) {
         CAPTURE(each.name);
@@ -201,4 +215,35 @@ TEST_CASE("permissions: the text is the same each time, and the JSON says the sa
         CHECK_FALSE(each["subscribe"]["allow"].empty());
     }
     CHECK(nlohmann::json::parse(flow::to_json(users, {}))["users"][0]["nkey"] == "");
+}
+
+TEST_CASE("permissions: shards act under their own names, and their service's") {
+    flow::Programs programs = bank();
+    programs.shards = {{"payment", {1, 2}}};
+    const auto users = flow::users_of(choreography(kShop), programs);
+    const flow::User whole = user(flow::users_of(choreography(kShop), bank()), "payment");
+    const flow::User split = user(users, "payment");
+    for (const std::string& subject : whole.publish) CHECK(has(split.publish, subject));
+    for (const char* name : {"payment-0-of-2", "payment-1-of-2"}) {
+        CAPTURE(name);
+        for (const char* subject :
+             {"$JS.API.CONSUMER.CREATE.SAGA.{}", "$JS.API.CONSUMER.DELETE.SAGA.{}",
+              "$JS.API.CONSUMER.INFO.SAGA.{}", "$JS.API.CONSUMER.MSG.NEXT.SAGA.{}",
+              "$JS.API.DIRECT.GET.KV_SAGA_OWNERS.$KV.SAGA_OWNERS.{}", "$KV.SAGA_OWNERS.{}",
+              "saga-ctl.{}.owner"})
+            CHECK(has(split.publish, fmt::format(fmt::runtime(subject), name)));
+        CHECK(has(split.subscribe, fmt::format("saga-ctl.{}.*", name)));
+        // Nobody who reads the stream takes a shard's consumer away.
+        CHECK(has(user(users, "operator").publish_never,
+                  fmt::format("$JS.API.CONSUMER.DELETE.SAGA.{}", name)));
+        CHECK(has(user(users, "web").publish, fmt::format("saga-ctl.{}.state", name)));
+    }
+    CHECK(split.publish.size() == whole.publish.size() + 16);
+    CHECK_FALSE(has(split.publish, "$KV.SAGA_CONTRACTS.payment-0-of-2"));
+    programs.shards = {{"payments", {2}}};
+    CHECK(refusal(choreography(kShop), programs) ==
+          "payments is to run in shards, and is no service here");
+    programs.shards = {{"payment", {65}}};
+    CHECK(refusal(choreography(kShop), programs) ==
+          "payment cannot run in 65 shards: from 1 to 64");
 }

@@ -40,7 +40,7 @@ class World {
           store_({.path = ":memory:", .vfs = {}}, service_.contract().tables),
           worker_(service_.contract(), store_, key_, chance_, outgoing_, {}),
           desk_(service_.contract(), store_, bus_, backups_, clock_,
-                {"order", "one", "1", "here", kBegin}, [] { return "{}"; }) {}
+                {{"order", {}}, "one", "1", "here", kBegin}, [] { return "{}"; }) {}
 
     void deliver(std::string subject, std::vector<std::byte> body) {
         const bool sound = std::holds_alternative<core::Envelope>(core::decode(body));

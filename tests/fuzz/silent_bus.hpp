@@ -31,8 +31,10 @@ class SilentBus : public bus::Bus {
              std::optional<std::uint64_t>, bus::Done<std::uint64_t>) override {}
     void listen(std::vector<std::string>) override {}
     void unlisten() override {}
-    void answer(const std::string&, std::string_view body) override { answers.emplace_back(body); }
-    void ask(const std::string&, std::string_view, std::chrono::milliseconds,
+    void answer(const std::string&, std::string_view body, const core::Headers&) override {
+        answers.emplace_back(body);
+    }
+    void ask(const std::string&, const core::Headers&, std::string_view, std::chrono::milliseconds,
              bus::Done<std::string>) override {}
 };
 

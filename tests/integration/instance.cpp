@@ -7,12 +7,13 @@ namespace saga::testing {
 Instance::Instance(Service service, std::string folder, std::string url, Options options)
     : service_(std::move(service)), options_(std::move(options)) {
     const Contract& contract = service_.contract();
-    if (options_.name.empty()) options_.name = contract.service;
-    const std::string base = folder + "/" + contract.service;
+    const core::Instance self{contract.service, options_.worker.shard};
+    const std::string base = folder + "/" + self.name();
     store_ =
         std::make_unique<store::Store>(store::Database::Options{base + ".db", {}}, contract.tables);
-    key_ = runtime::load_key(base + ".key", true);
-    runtime::bind_key(*store_, *key_, base + ".key");
+    const std::string key_path = folder + "/" + contract.service + ".key";
+    key_ = runtime::load_key(key_path, true);
+    runtime::bind_key(*store_, *key_, key_path);
     bus::Address address;
     address.url = std::move(url);
     address.user = address.password = options_.user;
@@ -23,11 +24,10 @@ Instance::Instance(Service service, std::string folder, std::string url, Options
     caller_ = std::make_unique<InlineCaller>(std::move(ask));
     node_ = std::make_unique<runtime::Node>(
         contract, *store_, *key_, *bus_, clock_, random_, *caller_,
-        runtime::Node::Options{.name = options_.name,
-                               .instance = nonce,
+        runtime::Node::Options{.instance = nonce,
                                .where = "a test",
                                .contract = options_.contract,
-                               .key_path = base + ".key",
+                               .key_path = key_path,
                                .backups = folder + "/backups",
                                .reserve_bytes = options_.reserve_bytes,
                                .rebuild = options_.rebuild,

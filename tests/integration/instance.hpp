@@ -37,7 +37,7 @@ class InlineCaller final : public runtime::Caller {
     void start(runtime::CallJob job) override {
         results_.push_back(runtime::perform(job, {}, ask_));
     }
-    std::size_t room() const override { return 16; }
+    std::size_t room(const detail::Code&) const override { return 16; }
     std::vector<runtime::CallResult> take() override { return std::exchange(results_, {}); }
 
   private:
@@ -48,7 +48,6 @@ class InlineCaller final : public runtime::Caller {
 class Instance {
   public:
     struct Options {
-        std::string name;  ///< empty: the service's
         bool rebuild = false, accept_history_loss = false;
         runtime::Worker::Options worker{};
         runtime::Pruner::Horizons horizons{};
@@ -57,7 +56,7 @@ class Instance {
         std::string contract = {};
         std::string user = {};  ///< of the broker; its password is the same
     };
-    /// On `folder`/<service>.db and .key.
+    /// On `folder`/<service>.db, with its shard, and .key.
     Instance(Service service, std::string folder, std::string url, Options options);
     Instance(Service service, std::string folder, std::string url)
         : Instance(std::move(service), std::move(folder), std::move(url), Options{}) {}

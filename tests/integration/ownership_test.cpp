@@ -127,6 +127,20 @@ TEST_CASE("ownership: another database does not take over a name") {
     });
 }
 
+TEST_CASE("ownership: an entry that is none keeps nobody from its name") {
+    on_each_landscape([](Landscape& l) {
+        for (const char* entry : {R"({"instance":7,"database":[],"epoch":"x","shards":"two"})",
+                                  "no JSON", "[]", R"({"instance":{"instance":""}})"}) {
+            CAPTURE(entry);
+            l.granting->stop();
+            bus::NatsClient(address_of(l.broker), "a stranger")
+                .request_text("$KV.SAGA_OWNERS.granter", entry, 5s);
+            l.start_granter();
+            REQUIRE(l.drive_all([&] { return l.ready(); }));
+        }
+    });
+}
+
 TEST_CASE("ownership: an instance that finds a claim of another stops") {
     on_each_landscape([](Landscape& l) {
         const std::string body = nlohmann::json{

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "saga/bus/nats_client.hpp"
+#include "saga/bus/quiet_listener.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/runtime/stream_view.hpp"
 #include "saga/store/backup.hpp"
@@ -16,17 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Ears final : bus::Listener {
+struct Ears final : bus::QuietListener {
     void connected(const bus::Server&) override { up = true; }
-    void disconnected(std::string_view) override {}
-    void denied(std::string_view) override {}
-    void delivered(bus::StoredMessage, std::uint64_t, std::uint64_t) override {}
-    void heartbeat(std::uint64_t, std::uint64_t) override {}
-    void pull_ended(std::uint64_t, const bus::PullEnd&) override {}
-    void consumer_lost(std::string_view) override {}
-    void acked(bus::Channel, std::uint64_t, const bus::PubAck&) override {}
-    void refused(bus::Channel, const bus::Problem&) override {}
-    void requested(bus::Request) override {}
     bool up = false;
 };
 
@@ -45,7 +38,8 @@ bus::Address address_of(const Broker& broker) {
 std::string request(const Broker& broker, const std::vector<Instance*>& all,
                     const std::string& subject, std::string_view body) {
     const auto service = subject.substr(subject.find('.') + 1);
-    bus::NatsBus client(address_of(broker), service.substr(0, service.find('.')),
+    const auto instance = core::parse_instance(service.substr(0, service.find('.')));
+    bus::NatsBus client(address_of(broker), instance.service,
                         "0123456789abcdef");  // a service answers its own inboxes
     Ears ears;
     std::string answer;
@@ -57,7 +51,7 @@ std::string request(const Broker& broker, const std::vector<Instance*>& all,
     };
     drive(all, [&] {
         client.poll(ears, std::chrono::steady_clock::now());
-        if (ears.up && !std::exchange(asked, true)) client.ask(subject, body, 1s, heard);
+        if (ears.up && !std::exchange(asked, true)) client.ask(subject, {}, body, 1s, heard);
         client.flush();
         return !answer.empty();
     });

@@ -88,6 +88,7 @@ Service granter(std::chrono::milliseconds patience) {
     Service service{"granter", kGrants};
     service.step("grant", grant).undo(revoke).expect<Checked>(patience, chase);
     service.question("grants", "SELECT ticket, amount FROM grants WHERE ticket = ?1 OR ?1 = ''");
+    service.by_saga("grants", "ticket");
     return service;
 }
 

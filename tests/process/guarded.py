@@ -12,8 +12,8 @@ BANK = ["bank.charge", "bank.refund", "bank.credit", "bank.books", "bank.rates"]
 USERS = [*landscape.SERVICES, "bank", "shop", "web", "observer", "operator"]
 PROGRAMS = [  # beside the services; web may do less than the shop
     "--client", "shop", "--client", "web=order.place,order.show", "--answers",
-    f"bank={','.join(BANK)}", "--asks", "payment=bank.charge,bank.refund",
-    "--asks", "shop=bank.credit,bank.books,bank.rates", "--asks", "bank=bank.rates"]
+    f"bank={','.join(BANK)}", "--asks", "shop=bank.credit,bank.books,bank.rates",
+    "--asks", "bank=bank.rates"]
 
 
 class Guarded:

@@ -75,6 +75,26 @@ TEST_CASE("schema text: a table and what it reaches mean the same by themselves"
     CHECK(broken(text, edited) != "");
 }
 
+TEST_CASE("schema text: comments are kept where they are asked for") {
+    const std::string plain =
+        "namespace till;\n"
+        "enum Coin : ubyte {\n  cent = 0,\n  euro = 7,\n}\n\n"
+        "namespace till;\n"
+        "table Note {\n  text:string (required);\n  coin:till.Coin;\n}\n\n"
+        "root_type till.Note;\n";
+    const std::string told =
+        "namespace till;\n"
+        "/// What is paid with.\n"
+        "enum Coin : ubyte {\n  cent = 0,\n  /// worth more\n  euro = 7,\n}\n\n"
+        "namespace till;\n"
+        "/// A note.\n/// On paper.\n"
+        "table Note {\n  /// in UTF-8\n  text:string (required);\n  coin:till.Coin;\n}\n\n"
+        "root_type till.Note;\n";
+    for (const std::string& text : {plain, told})
+        CHECK(flow::schema_text(flow::binary_schema(text), "till.Note") == plain);
+    CHECK(flow::schema_text(flow::binary_schema(told), "till.Note", flow::Comments::kept) == told);
+}
+
 TEST_CASE("schema text: it does not change with what stands beside the table") {
     const std::string more = std::string(kTill) + "table Another { id:string; }";
     CHECK(flow::schema_text(flow::binary_schema(more), "shop.till.Note") ==

@@ -46,7 +46,7 @@ class SimCaller final : public runtime::Caller {
         : schedule_(schedule), bank_(bank), life_(life), wake_(std::move(wake)) {}
 
     void start(runtime::CallJob job) override;
-    std::size_t room() const override { return kMost - *under_way_; }
+    std::size_t room(const detail::Code&) const override { return kMost - *under_way_; }
     std::vector<runtime::CallResult> take() override { return std::exchange(*come_, {}); }
 
   private:

@@ -54,7 +54,7 @@ void Customer::attempt(std::size_t which, int most) {
     bus_.poll(*this, schedule_.now());  // its clock
     Asked& asked = history_[which];
     ++asked.attempts;
-    bus_.ask(core::request_subject(asked.service, asked.verb), text(asked.body), 2s,
+    bus_.ask(core::request_subject(asked.service, asked.verb), {}, text(asked.body), 2s,
              [this, which, most](const auto& answer) { answered(which, most, answer); });
     bus_.flush();
     plan(bus_.next_due());

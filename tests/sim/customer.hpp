@@ -3,13 +3,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "saga/bus/quiet_listener.hpp"
 #include "tests/sim/sim_bus.hpp"
 
 namespace saga::sim {
 
 /// Sends commands as a client of any language does: a request, again under the same key where no
 /// answer came.
-class Customer final : public bus::Listener {
+class Customer final : public bus::QuietListener {
   public:
     enum class Told : std::uint8_t { unknown, accepted, refused };
     struct Asked {
@@ -32,17 +33,6 @@ class Customer final : public bus::Listener {
     bool idle() const { return open_ == 0; }
     void forget() { history_.clear(); }  ///< What was asked, while it is idle.
     Net& net() { return net_; }
-
-    void connected(const bus::Server&) override {}
-    void disconnected(std::string_view) override {}
-    void denied(std::string_view) override {}
-    void delivered(bus::StoredMessage, std::uint64_t, std::uint64_t) override {}
-    void heartbeat(std::uint64_t, std::uint64_t) override {}
-    void pull_ended(std::uint64_t, const bus::PullEnd&) override {}
-    void consumer_lost(std::string_view) override {}
-    void acked(bus::Channel, std::uint64_t, const bus::PubAck&) override {}
-    void refused(bus::Channel, const bus::Problem&) override {}
-    void requested(bus::Request) override {}
 
   private:
     void turn();

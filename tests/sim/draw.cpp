@@ -6,6 +6,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr double kFaultRate = 0.3;  // of being among a seed's faults
+constexpr double kSplitRate = 0.2;  // likewise: it befalls nobody, all is otherwise
 constexpr double kHotRate = 0.2;    // of seeds in which everybody wants the same
 
 }  // namespace
@@ -20,7 +21,8 @@ Setup draw(std::uint64_t seed) {
     const std::set<Fault>& excluded = chance.happens(0.6) ? kServiceLoses : kBrokerLoses;
     for (std::size_t i = 0; i < kFaults; ++i) {
         const auto fault = static_cast<Fault>(i);
-        if (chance.happens(kFaultRate) && !excluded.contains(fault)) setup.faults.insert(fault);
+        const double rate = fault == Fault::split ? kSplitRate : kFaultRate;
+        if (chance.happens(rate) && !excluded.contains(fault)) setup.faults.insert(fault);
     }
     return setup;
 }

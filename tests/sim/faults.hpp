@@ -43,6 +43,7 @@ enum class Fault : std::uint8_t {
     hurry,     // what has half an hour elsewhere has seconds here: deadlines race what they await
     storm,     // an event that is too many events away from its saga's first
     late,      // at last, every event again, when nobody remembers its saga
+    split,     // order, payment and shipping run in two shards each
     count_
 };
 inline constexpr auto kFaults = static_cast<std::size_t>(Fault::count_);

@@ -53,8 +53,7 @@ struct Machine::Process {
         runtime::bind_key(store, machine.key_, machine.name_ + ".key");
         node.emplace(machine.contract(), store, machine.key_, bus, machine.clock_, machine.chance_,
                      caller,
-                     runtime::Node::Options{.name = machine.name_,
-                                            .instance = nonce(machine.chance_),
+                     runtime::Node::Options{.instance = nonce(machine.chance_),
                                             .where = machine.name_,
                                             .contract = {},
                                             .rebuild = flags.rebuild,
@@ -80,9 +79,9 @@ struct Machine::Process {
     std::uint64_t rewinds = 0, reopened = 0;
 };
 
-Machine::Machine(std::string name, Contract contract, Schedule& schedule, Broker& broker,
-                 Bank& bank, const Chance& chance, Options options)
-    : name_(std::move(name)),
+Machine::Machine(const core::Instance& self, Contract contract, Schedule& schedule, Broker& broker,
+                 Bank& bank, const Chance& chance, const Chance& service, Options options)
+    : name_(self.name()),
       contract_(with(std::move(contract), options.deadline)),
       schedule_(schedule),
       broker_(broker),
@@ -92,7 +91,9 @@ Machine::Machine(std::string name, Contract contract, Schedule& schedule, Broker
       net_(chance.branch("net")),
       clock_(schedule),
       disk_(chance.branch("disk").next(), [this] { return schedule_.date() + clock_.skew; }),
-      key_(key_of(chance.branch("key"))) {}
+      key_(key_of(service.branch("key"))) {
+    options_.worker.shard = self.shard;
+}
 
 Machine::~Machine() {
     process_.reset();

@@ -35,8 +35,9 @@ class Machine {
         runtime::Pruner::Horizons horizons{};
         std::optional<std::chrono::milliseconds> deadline{};  ///< instead of those that it declares
     };
-    Machine(std::string name, Contract contract, Schedule& schedule, Broker& broker, Bank& bank,
-            const Chance& chance, Options options);
+    /// `service`: of the key, which all shards of a service have.
+    Machine(const core::Instance& self, Contract contract, Schedule& schedule, Broker& broker,
+            Bank& bank, const Chance& chance, const Chance& service, Options options);
     ~Machine();
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;

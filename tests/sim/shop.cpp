@@ -23,13 +23,6 @@ using store::Rows;
 
 constexpr int kAttempts = 200;  // of a request, over some minutes: it outlasts the faults
 
-template <class OnRow>
-void each_row(Machine& machine, std::string_view select, const OnRow& on_row) {
-    store::Statement statement(machine.store().db(), select);
-    Rows rows = statement.query();
-    while (rows.next()) on_row(rows);
-}
-
 void read_words(const Broker& broker, shop::Books& books) {
     const Stream* stream = broker.stream(core::kStream);
     if (stream == nullptr) return;
@@ -48,21 +41,35 @@ void read_words(const Broker& broker, shop::Books& books) {
 
 }  // namespace
 
-std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& broker, Bank& bank,
-                                                    const Chance& chance,
-                                                    const Machine::Options& options, Keys keys) {
-    std::vector<std::unique_ptr<Machine>> machines;
-    const auto add = [&](const std::string& name, const Service& service) {
-        machines.push_back(std::make_unique<Machine>(name, service.contract(), schedule, broker,
-                                                     bank, chance.branch(name), options));
+void each_row(const Machines& machines, std::string_view service, std::string_view select,
+              const std::function<void(const Rows&)>& on_row) {
+    for (const auto& machine : machines) {
+        if (machine->contract().service != service) continue;
+        store::Statement statement(machine->store().db(), select);
+        Rows rows = statement.query();
+        while (rows.next()) on_row(rows);
+    }
+}
+
+Machines shop_machines(Schedule& schedule, Broker& broker, Bank& bank, const Chance& chance,
+                       const Machine::Options& options, Keys keys, unsigned shards) {
+    Machines machines;
+    const auto add = [&](const Service& service, unsigned of = 1) {
+        const Contract& contract = service.contract();
+        for (unsigned nth = 0; nth < of; ++nth) {
+            const core::Instance self{contract.service, {nth, of}};
+            machines.push_back(std::make_unique<Machine>(self, contract, schedule, broker, bank,
+                                                         chance.branch(self.name()),
+                                                         chance.branch(self.service), options));
+        }
     };
-    add("order", order_service());
-    add("inventory", inventory_service());
-    add("payment", payment_service());
-    add("shipping", shipping_service());
+    add(order_service(), shards);
+    add(inventory_service());
+    add(payment_service(), shards);
+    add(shipping_service(), shards);
     if (keys == Keys::hot) {
-        add("points", points_service());
-        add("moody", moody_service());
+        add(points_service());
+        add(moody_service());
     }
     return machines;
 }
@@ -70,24 +77,24 @@ std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& 
 shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, const Bank& bank,
                        const Broker& broker) {
     shop::Books books;
-    each_row(*machines[0], "SELECT id, state, total_cents FROM orders", [&](const Rows& row) {
+    each_row(machines, "order", "SELECT id, state, total_cents FROM orders", [&](const Rows& row) {
         books.orders[std::string(row.text(0))] = {std::string(row.text(1)), row.integer(2)};
     });
-    each_row(*machines[1],
+    each_row(machines, "inventory",
              "SELECT sku, units, (SELECT ifnull(sum(units), 0) FROM delivery WHERE sku = p.sku), "
              "(SELECT ifnull(sum(units), 0) FROM reserved WHERE sku = p.sku) FROM product p",
              [&](const Rows& row) {
                  books.products[std::string(row.text(0))] = {row.integer(1), row.integer(2),
                                                              row.integer(3)};
              });
-    each_row(*machines[1], "SELECT order_id, sum(units) FROM reserved GROUP BY order_id",
+    each_row(machines, "inventory", "SELECT order_id, sum(units) FROM reserved GROUP BY order_id",
              [&](const Rows& row) { books.held[std::string(row.text(0))] = row.integer(1); });
-    each_row(*machines[2], "SELECT order_id, charge_id, cents, refunded FROM payment",
+    each_row(machines, "payment", "SELECT order_id, charge_id, cents, refunded FROM payment",
              [&](const Rows& row) {
                  books.payments[std::string(row.text(0))] = {std::string(row.text(1)),
                                                              row.integer(2), row.integer(3)};
              });
-    each_row(*machines[3], "SELECT order_id, units FROM parcel",
+    each_row(machines, "shipping", "SELECT order_id, units FROM parcel",
              [&](const Rows& row) { books.parcels[std::string(row.text(0))] = row.integer(1); });
     books.bank = bank.books();
     for (const shop::BankCharge& charge : books.bank.page)

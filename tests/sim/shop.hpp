@@ -13,11 +13,16 @@ namespace saga::sim {
 /// Everybody wants the same: few customers and products, a rush, much regret.
 enum class Keys : std::uint8_t { calm, hot };
 
+using Machines = std::vector<std::unique_ptr<Machine>>;
+
 /// The four services, each on a machine of its own, in an order that stays; with hot keys, behind
-/// them, points_service() and moody_service().
-std::vector<std::unique_ptr<Machine>> shop_machines(Schedule& schedule, Broker& broker, Bank& bank,
-                                                    const Chance& chance,
-                                                    const Machine::Options& options, Keys keys);
+/// them, points_service() and moody_service(). Those that can be split are, into `shards`.
+Machines shop_machines(Schedule& schedule, Broker& broker, Bank& bank, const Chance& chance,
+                       const Machine::Options& options, Keys keys, unsigned shards);
+
+/// Rows of a service's database, of all its shards.
+void each_row(const Machines& machines, std::string_view service, std::string_view select,
+              const std::function<void(const store::Rows&)>& on_row);
 
 /// Books of all services, which run, as `shop audit` reads them over the wire.
 shop::Books shop_books(const std::vector<std::unique_ptr<Machine>>& machines, const Bank& bank,

@@ -18,7 +18,7 @@ struct Shop {
     Broker broker{schedule};
     Bank bank{Chance(1).branch("bank")};
     std::vector<std::unique_ptr<Machine>> machines =
-        shop_machines(schedule, broker, bank, Chance(1).branch("machines"), {}, Keys::calm);
+        shop_machines(schedule, broker, bank, Chance(1).branch("machines"), {}, Keys::calm, 1);
     Customer customer{schedule, broker, Chance(1).branch("customer")};
     Machine& order = *machines[0];
     Machine& payment = *machines[2];

@@ -269,11 +269,11 @@ void SimBus::unlisten() {
     send([wire = wire_, &broker = broker_] { broker.unlisten(wire); });
 }
 
-void SimBus::answer(const std::string& reply, std::string_view body) {
+void SimBus::answer(const std::string& reply, std::string_view body, const core::Headers&) {
     send([reply, text = std::string(body), &broker = broker_] { broker.answer(reply, text); });
 }
 
-void SimBus::ask(const std::string& subject, std::string_view body,
+void SimBus::ask(const std::string& subject, const core::Headers&, std::string_view body,
                  std::chrono::milliseconds timeout, bus::Done<std::string> done) {
     if (!up_) return done(kDown);
     const std::uint64_t token = ++last_token_;

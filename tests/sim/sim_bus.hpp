@@ -43,9 +43,10 @@ class SimBus final : public bus::Bus {
              std::optional<std::uint64_t> revision, bus::Done<std::uint64_t> done) override;
     void listen(std::vector<std::string> subjects) override;
     void unlisten() override;
-    void answer(const std::string& reply, std::string_view body) override;
-    void ask(const std::string& subject, std::string_view body, std::chrono::milliseconds timeout,
-             bus::Done<std::string> done) override;
+    void answer(const std::string& reply, std::string_view body,
+                const core::Headers& headers) override;
+    void ask(const std::string& subject, const core::Headers& headers, std::string_view body,
+             std::chrono::milliseconds timeout, bus::Done<std::string> done) override;
 
   private:
     using Event = std::function<void(bus::Listener&)>;

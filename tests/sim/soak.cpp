@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <functional>
 
 #include "saga/core/subject.hpp"
 #include "services/shop/audit.hpp"
@@ -50,7 +52,7 @@ class Soak {
           bank_(Chance(1)),
           machines_(shop_machines(schedule_, broker_, bank_, Chance(2),
                                   {.horizons = {.journal = kRemembers, .outbox = kRemembers / 4}},
-                                  Keys::calm)),
+                                  Keys::calm, 1)),
           customer_(schedule_, broker_, Chance(3)),
           market_(schedule_, customer_, Chance(4), Keys::calm),
           weather_(schedule_, broker_, bank_, machines_, customer_, Chance(5), outcome_) {}
@@ -70,10 +72,11 @@ class Soak {
             archive();
         }
         for (const std::string& wrong : outcome_.violations) fmt::print("WRONG {}\n", wrong);
-        return no_larger("rows", first.rows, second.rows) &
-               no_larger("files", first.database, second.database) &
-               no_larger("WAL", first.wal, second.wal) &
-               no_larger("heap", first.memory, second.memory) & outcome_.violations.empty();
+        const std::array flat{no_larger("rows", first.rows, second.rows),
+                              no_larger("files", first.database, second.database),
+                              no_larger("WAL", first.wal, second.wal),
+                              no_larger("heap", first.memory, second.memory)};
+        return std::ranges::all_of(flat, std::identity{}) && outcome_.violations.empty();
     }
 
   private:
@@ -167,7 +170,7 @@ int main(int argc, char** argv) {
     std::uint64_t sagas = 4'000;
     CLI::App app{"Orders without end through the shop's services, in virtual time.", "soak"};
     app.add_option("--sagas", sagas, "how many")
-        ->check(CLI::Range(1'000, 100'000'000))
+        ->check(CLI::Range(4'000, 100'000'000))
         ->capture_default_str();
     CLI11_PARSE(app, argc, argv);
     return saga::sim::Soak(sagas).run() ? 0 : 1;

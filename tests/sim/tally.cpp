@@ -53,21 +53,21 @@ void count_sagas(const shop::Books& books, const std::vector<std::unique_ptr<Mac
          {"PaymentDeclined", "saga rejected: payment declined"},
          {"OrderCancelled", "saga rejected: cancelled"},
          {"ShippingRefused", "saga rejected: shipment refused"}}};
-    store::Statement orders(machines[0]->store().db(),
-                            "SELECT state, reason, count(*) FROM orders GROUP BY 1, 2");
-    store::Rows rows = orders.query();
-    while (rows.next()) {
-        const auto times = static_cast<std::uint64_t>(rows.integer(2));
-        if (rows.text(0) == "confirmed") coverage.hit("saga confirmed", times);
-        for (const auto& [reason, row] : kReasons)
-            if (rows.text(1) == reason) coverage.hit(row, times);
-    }
+    each_row(machines, "order", "SELECT state, reason, count(*) FROM orders GROUP BY 1, 2",
+             [&](const store::Rows& rows) {
+                 const auto times = static_cast<std::uint64_t>(rows.integer(2));
+                 if (rows.text(0) == "confirmed") coverage.hit("saga confirmed", times);
+                 for (const auto& [reason, row] : kReasons)
+                     if (rows.text(1) == reason) coverage.hit(row, times);
+             });
     for (const auto& [id, payment] : books.payments)
         if (payment.refunded > 0) coverage.hit("refund after a payment");
-    coverage.hit("saga rejected: overdue",
-                 number(*machines[3],
-                        "SELECT count(*) FROM journal WHERE step = 'give_up' AND "
-                        "outcome = 'OrderCancelled'"));
+    each_row(machines, "shipping",
+             "SELECT count(*) FROM journal WHERE step = 'give_up' AND outcome = 'OrderCancelled'",
+             [&](const store::Rows& rows) {
+                 coverage.hit("saga rejected: overdue",
+                              static_cast<std::uint64_t>(rows.integer(0)));
+             });
     count_courses(broker, coverage);
 }
 

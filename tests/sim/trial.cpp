@@ -68,8 +68,8 @@ class Stage {
         for (const flow::Contract& contract : contracts) {
             const std::string& name = contract.service;
             machines_.push_back(std::make_unique<Machine>(
-                name, acting_contract(contract, trial.seed), schedule_, broker_, bank_,
-                chance_.branch(name), Machine::Options{}));
+                core::Instance{name, {}}, acting_contract(contract, trial.seed), schedule_, broker_,
+                bank_, chance_.branch(name), chance_.branch(name), Machine::Options{}));
             machines_.back()->net().most = kWays.at(chance_.below(kWays.size()));
         }
     }

@@ -111,7 +111,7 @@ void Weather::befall(Fault fault) {
         case Fault::storm:
             return storm();
         default:
-            return;  // hurry: the services were made so; late: comes when all is over
+            return;  // hurry, split: the services are so; late: comes when all is over
     }
 }
 

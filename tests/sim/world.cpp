@@ -31,6 +31,7 @@ constexpr auto kCannedLook = 50ms;    // at whether who died has made good for i
 constexpr auto kLiveness = 2h;        // after the faults have ended everything ends within that
 constexpr std::size_t kEnough = 100;  // violations: what begins again and again may end here
 constexpr std::chrono::milliseconds kHurry = 2s;
+constexpr unsigned kShards = 2;
 
 class World {
   public:
@@ -43,7 +44,7 @@ class World {
               shop_machines(schedule_, broker_, bank_, chance_.branch("machines"),
                             {.deadline = setup.faults.contains(Fault::hurry) ? std::optional(kHurry)
                                                                              : std::nullopt},
-                            setup.keys)),
+                            setup.keys, setup.faults.contains(Fault::split) ? kShards : 1)),
           customer_(schedule_, broker_, chance_.branch("customer")),
           market_(schedule_, customer_, chance_.branch("market"), setup.keys),
           weather_(schedule_, broker_, bank_, machines_, customer_, chance_.branch("weather"),
@@ -175,6 +176,7 @@ class World {
         const shop::Books books = shop_books(machines_, bank_, broker_);
         const shop::Audit audit = shop::audit(books);
         add("I3: ", audit.violations);
+        if (setup_.faults.contains(Fault::split)) outcome_.coverage.hit(name_of(Fault::split));
         if (setup_.keys == Keys::hot) {
             outcome_.coverage.hit("hot keys");
             add("I11: ", wrong_points(store_of("points"), books));
@@ -252,7 +254,7 @@ class World {
         verify::Options options;
         for (const auto& machine : machines_) {
             landscape.services.push_back(seen_service(*machine));
-            if (befalls(kServiceLoses)) options.unordered.insert(machine->name());
+            if (befalls(kServiceLoses)) options.unordered.insert(machine->contract().service);
         }
         if (!befalls(kServiceLoses)) landscape.answers = answers();
         check(landscape, options, "");
@@ -269,7 +271,7 @@ class World {
         landscape.services.push_back(seen_service(machine));
         verify::Options options;
         options.at_rest = false;
-        options.unordered.insert(machine.name());
+        options.unordered.insert(machine.contract().service);
         check(landscape, options, "after a death: ");
     }
 

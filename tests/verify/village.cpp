@@ -1,5 +1,7 @@
 #include "tests/verify/village.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -28,10 +30,10 @@ core::IdKey key_of(std::size_t nth) {
 }  // namespace
 
 struct Village::House {
-    House(Service given, std::size_t nth)
+    House(Service given, std::size_t nth, const std::string& path)
         : key(key_of(nth)),
           service(std::move(given)),
-          store({.path = ":memory:", .vfs = {}}, service.contract().tables),
+          store({.path = path, .vfs = {}}, service.contract().tables),
           worker(service.contract(), store, key, random, outgoing, {}) {}
 
     core::IdKey key;
@@ -44,11 +46,13 @@ struct Village::House {
     runtime::Inbound in;
 };
 
-Village::Village(std::vector<Service> services, runtime::Ask ask)
+Village::Village(std::vector<Service> services, runtime::Ask ask, const std::string& folder)
     : ask_(std::move(ask)), now_(kBegin) {
     for (Service& service : services) {
         const std::string name = service.contract().service;
-        houses_.emplace(name, std::make_unique<House>(std::move(service), houses_.size()));
+        const std::string path =
+            folder.empty() ? ":memory:" : fmt::format("{}/{}.db", folder, name);
+        houses_.emplace(name, std::make_unique<House>(std::move(service), houses_.size(), path));
     }
 }
 
@@ -113,7 +117,8 @@ void Village::turn(const std::string& service) {
 
 void Village::perform_calls(House& house) {
     const auto& contract = house.service.contract();
-    for (store::Calls::Row& row : house.store.calls.due(now_, 100)) {
+    for (const std::int64_t call : house.store.calls.due(now_, 100)) {
+        store::Calls::Row row = house.store.calls.find(call).value();
         const auto step = std::find_if(contract.steps.begin(), contract.steps.end(),
                                        [&](const auto& each) { return each.name == row.step; });
         const core::SagaRow saga = house.store.sagas.find(row.saga);

@@ -1,5 +1,5 @@
 // Services on a stream of the test's own, without a broker, a thread or a clock: real workers on
-// databases in memory, driven until nothing is left to do.
+// databases in memory or in a folder, driven until nothing is left to do.
 #pragma once
 
 #include <functional>
@@ -19,8 +19,9 @@ namespace saga::testing {
 
 class Village {
   public:
-    /// What calls are answered; throwing means unknown.
-    explicit Village(std::vector<Service> services, runtime::Ask ask = {});
+    /// `ask`: what calls are answered; throwing means unknown. Without a folder in memory.
+    explicit Village(std::vector<Service> services, runtime::Ask ask = {},
+                     const std::string& folder = {});
     ~Village();
     Village(const Village&) = delete;
     Village& operator=(const Village&) = delete;

@@ -1,11 +1,12 @@
 // saga chaos: puts a landscape to the test, and says what it has lost.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 
 #include "saga/cli/chaos/aftermath.hpp"
 #include "saga/cli/chaos/torment.hpp"
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/words.hpp"
 
@@ -197,12 +198,12 @@ void chaos(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_chaos(CLI::App& app, Options& options) {
+void add_chaos(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "chaos", "Put the services of a file to the test: kill, cut off, roll back; then audit");
-    command->group("Operate");
-    command->footer(
+    command.group("Operate");
+    command.footer(
         "Starts the file's programs with a broker of its own, sends the load of its section\n"
         "[chaos], harms everything, lets it heal, and looks whether anything was lost or done\n"
         "twice. Ends with 0 when nothing was, and every kind of fault has struck. Nothing outside\n"
@@ -210,29 +211,23 @@ void add_chaos(CLI::App& app, Options& options) {
         "Examples:\n"
         "  saga chaos --config services/shop.ini\n"
         "  saga chaos --config services/shop.ini --minutes 1 --fault kill --fault broker-wipe");
-    command->add_option("--config", given->config, "the programs, and [chaos]")
-        ->required()
-        ->type_name("FILE");
-    command->add_option("--minutes", given->minutes, "how long faults are made; otherwise 3")
-        ->check(CLI::Range(0.0, 100'000.0))
-        ->type_name("M");
-    command->add_option("--fault", given->kinds, "only this kind; may be repeated")
-        ->check(CLI::IsMember(Torment::kinds()))
-        ->type_name("KIND");
-    command->add_option("--load", given->load, "instead of the file's")->type_name("COMMAND");
-    command->add_option("--seed", given->seed, "of everything that is drawn")->type_name("N");
-    command->add_option("--kills", given->least_kills, "fail below so many")->type_name("N");
-    command
-        ->add_option("--previous", given->previous, "programs of an earlier build: begin as these")
-        ->type_name("DIR");
-    add_duration(*command, "--rest", given->bound,
-                 "until which everything must be at rest; otherwise 2m");
-    command->add_option("--nats-server", given->server, "otherwise the one on PATH")
-        ->type_name("PROGRAM");
-    command->add_option("--data", given->data, "a new folder; otherwise a temporary one")
-        ->type_name("DIR");
-    command->add_flag("--keep", given->keep, "keep the folder also when all is well");
-    command->callback([&options, given] { chaos(options, *given); });
+    command.option("--config", given->config, "the programs, and [chaos]").required().type("FILE");
+    command.option("--minutes", given->minutes, "how long faults are made; otherwise 3")
+        .between(0.0, 100'000.0)
+        .type("M");
+    command.option("--fault", given->kinds, "only this kind; may be repeated")
+        .one_of(Torment::kinds())
+        .type("KIND");
+    command.option("--load", given->load, "instead of the file's").type("COMMAND");
+    command.option("--seed", given->seed, "of everything that is drawn").type("N");
+    command.option("--kills", given->least_kills, "fail below so many").type("N");
+    command.option("--previous", given->previous, "programs of an earlier build: begin as these")
+        .type("DIR");
+    command.option("--rest", given->bound, "until which everything must be at rest; otherwise 2m");
+    command.option("--nats-server", given->server, "otherwise the one on PATH").type("PROGRAM");
+    command.option("--data", given->data, "a new folder; otherwise a temporary one").type("DIR");
+    command.flag("--keep", given->keep, "keep the folder also when all is well");
+    command.runs([&options, given] { chaos(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -8,6 +8,8 @@
 #include "saga/cli/bootstrap.hpp"
 #include "saga/cli/broker_info.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
+#include "saga/runtime/key_file.hpp"
 
 namespace saga::cli {
 namespace {
@@ -75,6 +77,7 @@ void Stage::open(const std::map<std::string, std::string>& env) {
     broker_ = supervisor_.add("nats", broker_launch(plan_.broker, plan_.data / "nats", port_));
     name(broker_, "nats");
     await_broker();
+    share_keys();
     for (Member& member : members_) {
         Launch launch = program_launch(
             member.program, fmt::format("nats://127.0.0.1:{}", proxy_->port(member.link)),
@@ -86,6 +89,22 @@ void Stage::open(const std::map<std::string, std::string>& env) {
         member.number = supervisor_.add(member.name(), std::move(launch));
         name(member.number, member.name());
         by_number_[member.number] = &member;
+    }
+}
+
+/// The shards of a service have one key, each in a folder of its own.
+void Stage::share_keys() {
+    std::map<std::string, std::string> first;  // by service
+    for (const Member& member : members_) {
+        const core::Instance self = core::parse_instance(member.name());
+        if (self.shard.whole()) continue;
+        std::filesystem::create_directories(member.data);
+        const std::string key = runtime::key_path(member.data.string(), member.name());
+        const auto [its, fresh] = first.emplace(self.service, key);
+        if (fresh)
+            runtime::load_key(key, true);
+        else
+            std::filesystem::copy_file(its->second, key);
     }
 }
 

@@ -108,6 +108,7 @@ class Stage {
     void on_line(std::size_t program, std::string_view line);
     void on_remark(std::size_t program, const std::string& remark);
     void log(std::size_t program, std::string_view line);
+    void share_keys();
     void name(std::size_t program, const std::string& name);
 
     Plan plan_;

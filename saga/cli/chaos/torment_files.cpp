@@ -6,6 +6,7 @@
 
 #include "saga/cli/chaos/torment.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
 
 namespace saga::cli {
 namespace {
@@ -120,7 +121,7 @@ bool Torment::turn_back(Member& member, Duration time, const std::function<void(
         files::remove_all(member.data);
         files::rename(backup, member.data);
         before_start();
-        tally_.restored.insert(member.name());
+        tally_.restored.insert(core::parse_instance(member.name()).service);
     }
     stage_.start(member);
     return sent;

@@ -1,12 +1,14 @@
 // saga conformance: whether a participant, of any language, keeps the protocol; from outside.
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "saga/cli/command_line.hpp"
 #include "saga/cli/conformance/trials.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
 #include "saga/view/message_json.hpp"
 
 namespace saga::cli {
@@ -25,7 +27,7 @@ std::string_view name_of(Verdict verdict) {
         case Verdict::pass:
             return "pass";
         case Verdict::fail:
-            return "FAIL";
+            return "fail";
         case Verdict::skip:
             return "skip";
     }
@@ -50,7 +52,7 @@ void require_alone(bus::NatsClient& client, const Landscape& known, const Option
                    const std::string& service) {
     const Participants participants(client, options.timeout);
     for (const std::string& name : known_services(client, known, options.timeout)) {
-        if (name == service || !participants.state(name)) continue;
+        if (core::parse_instance(name).service == service || !participants.state(name)) continue;
         throw Stop(kError, fmt::format("{} runs on this broker too, and would read events that "
                                        "never happened: give saga conformance a broker where "
                                        "{} runs alone",
@@ -108,10 +110,11 @@ void print(const std::vector<Row>& rows) {
         const Cell::Style style = row.verdict == Verdict::pass   ? Cell::Style::green
                                   : row.verdict == Verdict::fail ? Cell::Style::red
                                                                  : Cell::Style::yellow;
-        table.row({row.step.empty() ? "-" : harmless(row.step),
-                   row.trial,
-                   {std::string(name_of(row.verdict)), style},
-                   harmless(row.says)});
+        table.row(
+            {row.step.empty() ? "-" : harmless(row.step),
+             row.trial,
+             {row.verdict == Verdict::fail ? "FAIL" : std::string(name_of(row.verdict)), style},
+             harmless(row.says)});
     }
     table.print(Paint(), true);
 }
@@ -121,7 +124,7 @@ void print_json(const std::string& service, const std::vector<Row>& rows) {
     for (const Row& row : rows)
         all.push_back({{"step", row.step},
                        {"trial", row.trial},
-                       {"verdict", CLI::detail::to_lower(std::string(name_of(row.verdict)))},
+                       {"verdict", name_of(row.verdict)},
                        {"what", row.says},
                        {"took_ms", row.took.count()}});
     const bool conforms = std::none_of(rows.begin(), rows.end(),
@@ -161,13 +164,13 @@ void conformance(const Options& options, const Given& given) {
 
 }  // namespace
 
-void add_conformance(CLI::App& app, Options& options) {
+void add_conformance(Command& tool, Options& options) {
     auto given = std::make_shared<Given>();
-    CLI::App* command = app.add_subcommand(
+    Command command = tool.command(
         "conformance",
         "Try a participant, of any language, from outside: does it keep the protocol?");
-    command->group("Design");
-    command->footer(
+    command.group("Design");
+    command.footer(
         "Reads its contract, publishes events under the names of those that it listens to, and\n"
         "looks at what it says: duplicates, failures before and after their step, junk, unknown\n"
         "fields and types, order, a restart. It belongs on a broker of its own, where no other\n"
@@ -177,16 +180,14 @@ void add_conformance(CLI::App& app, Options& options) {
         "  saga conformance --service loyalty\n"
         "  saga conformance --service loyalty --restart 'systemctl restart loyalty'\n"
         "  saga conformance --service inventory --set sku=tea --junit conformance.xml");
-    command->add_option("--service", given->service, "whom to try")->required()->type_name("NAME");
-    command->add_option("--restart", given->restart, "kills it and starts it again, for a shell")
-        ->type_name("COMMAND");
-    command->add_option("--set", given->set, "what fields of this name hold; may be repeated")
-        ->type_name("FIELD=VALUE");
-    command->add_option("--junit", given->junit, "write the result there too, as XML")
-        ->type_name("FILE");
-    add_duration(*command, "--within", given->within,
-                 "how long it may take to answer; otherwise 10s");
-    command->callback([&options, given] { conformance(options, *given); });
+    command.option("--service", given->service, "whom to try").required().type("NAME");
+    command.option("--restart", given->restart, "kills it and starts it again, for a shell")
+        .type("COMMAND");
+    command.option("--set", given->set, "what fields of this name hold; may be repeated")
+        .type("FIELD=VALUE");
+    command.option("--junit", given->junit, "write the result there too, as XML").type("FILE");
+    command.option("--within", given->within, "how long it may take to answer; otherwise 10s");
+    command.runs([&options, given] { conformance(options, *given); });
 }
 
 }  // namespace saga::cli

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <saga/detail/event_type.hpp>
 #include <saga/error.hpp>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,14 @@ struct CallPort {
     /// Throws Error when nobody answers in time. The answer is 8-byte aligned, and hostile.
     virtual std::vector<std::byte> request(std::string_view subject, Bytes question) = 0;
 };
+
+template <Event Answer>
+Answer read_answer(std::string_view subject, Bytes raw) {
+    if (!verify<Answer>(raw))
+        throw Error("the answer on " + std::string(subject) + " is not a " +
+                    std::string(type_of<Answer>().name));
+    return unpack<Answer>(raw);
+}
 }  // namespace detail
 
 /// One attempt at work outside the database. Runs on a worker thread; throwing means "unknown": it
@@ -41,11 +50,7 @@ class Call {
     /// does not verify.
     template <Event Answer, Event Question>
     Answer request(std::string_view subject, const Question& question) const {
-        const std::vector<std::byte> answer = port_.request(subject, detail::pack(question));
-        if (!detail::verify<Answer>(answer))
-            throw Error("the answer on " + std::string(subject) + " is not a " +
-                        std::string(detail::type_of<Answer>().name));
-        return detail::unpack<Answer>(answer);
+        return detail::read_answer<Answer>(subject, port_.request(subject, detail::pack(question)));
     }
 
   private:
@@ -58,6 +63,10 @@ struct CallOptions {
 };
 
 namespace detail {
+template <Event Answer>
+struct Requesting {
+    std::string subject;
+};
 template <class Ask, class Perform, class Settle>
 struct Calling {
     Ask ask;
@@ -67,9 +76,23 @@ struct Calling {
 };
 }  // namespace detail
 
+/// The second part of a call that asks over NATS and does nothing else. As with Call::request() the
+/// question goes out under the call's idempotency key, and silence, "nobody listens" and what is no
+/// Answer all mean unknown: it is asked again, CallOptions::attempts times. No thread waits: up to
+/// 512 such calls of a service are on their way at once. The contract names the subject. Throws
+/// std::logic_error, before the service starts, where it is empty or has spaces or wildcards.
+template <Event Answer>
+detail::Requesting<Answer> request(std::string subject) {
+    if (subject.empty() || subject.find_first_of(" \t\r\n*>") != std::string::npos)
+        throw std::logic_error("a call asks on a subject without spaces and wildcards, not on \"" +
+                               subject + "\"");
+    return {std::move(subject)};
+}
+
 /// A handler in three parts, usable wherever a step or an undo takes a handler:
 ///   ask      Question(const View&, const E&...)              or Outcome<Question, Failures...>
-///   perform  Answer(const Call&, const Question&)            outside any transaction
+///   perform  Answer(const Call&, const Question&)            outside any transaction,
+///            or saga::request<Answer>("subject")
 ///   settle   Outcome<...>(Tx&, const E&..., const Answer&)   what the answer means here
 /// Question and answer are tables: the question is stored, and the answer travels, sealed for this
 /// service alone, in the event that it led to, so that a restored database need not ask again.

@@ -44,9 +44,15 @@ class Client {
         return send_command(service, verb, detail::pack(request));
     }
 
-    /// Asks a question; the answer is the JSON text of an array of objects.
+    /// Asks a question; the answer is the JSON text of an array of objects, of a service in shards
+    /// of what all of them say, one after the other. One that answers page by page is asked shard
+    /// by shard: see instances().
     std::string question(std::string_view service, std::string_view verb,
                          std::string_view argument = {});
+
+    /// Who acts for the service, each a name that question() takes in place of the service's: of
+    /// one that is not split, its own name.
+    std::vector<std::string> instances(std::string_view service);
 
     /// Asks whoever serves `subject` outside the sagas, a bank, as Call::request does: `key` is
     /// the header `Idempotency-Key`. Throws Error also when the answer does not verify.
@@ -141,7 +147,7 @@ class Client {
                                         std::vector<std::byte> request);
     std::vector<std::byte> ask(std::string_view subject, std::vector<std::byte> question,
                                std::string_view key, std::chrono::milliseconds timeout);
-    void serve_bytes(std::string subject, std::size_t most, Answers answers);
+    void serve_bytes(const std::string& subject, std::size_t most, Answers answers);
 
     struct Connection;
     std::unique_ptr<Connection> connection_;

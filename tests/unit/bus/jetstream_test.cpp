@@ -39,3 +39,27 @@ TEST_CASE("jetstream: a time that nanoseconds since 1970 cannot count is none") 
         CHECK(ns(time) == -1);
     }
 }
+
+TEST_CASE("jetstream: a PubAck is read alike, however its JSON is written") {
+    const auto ack = [](std::string_view text) {
+        const auto read = read_pub_ack(text);
+        const auto* value = std::get_if<PubAck>(&read);
+        return value == nullptr ? std::pair(std::uint64_t{0}, false)
+                                : std::pair(value->seq, value->duplicate);
+    };
+    using Read = std::pair<std::uint64_t, bool>;
+    CHECK(ack(R"({"stream":"SAGA","seq":42})") == Read{42, false});
+    CHECK(ack(R"({"stream":"SAGA", "seq":42})") == Read{42, false});
+    CHECK(ack(R"({ "seq" : 42, "stream" : "SAGA" })") == Read{42, false});
+    CHECK(ack(R"({"stream":"SA\"GA","seq":42})") == Read{42, false});
+    CHECK(ack(R"({"stream":"SAGA","seq":42,"duplicate":true})") == Read{42, true});
+    CHECK(ack(R"({"stream":"SAGA","domain":"d","seq":42})") == Read{42, false});
+    CHECK(ack(R"({"stream":"SAGA","seq":18446744073709551615})") ==
+          Read{18446744073709551615u, false});
+    for (const char* text :
+         {R"({"stream":"SAGA","seq":})", R"({"stream":"SAGA"})", R"({"stream":"SAGA","seq":42)",
+          R"({"stream":")", R"({"error":{"code":503}})"}) {
+        CAPTURE(text);
+        CHECK(ack(text) == Read{0, false});
+    }
+}

@@ -86,6 +86,19 @@ TEST_CASE("commands: an operator's undo asks as a client does, and its reason st
         CHECK(undo(asker, junk)["refused"]["code"] == "invalid");
 }
 
+TEST_CASE("commands: an operator's undo is what a client asked for, with more in the body") {
+    Stream stream;
+    Workshop asker{asker_with_cancel(), stream};
+    say(asker, "ask", detail::pack(Ask{.ticket = "t"}));
+    const nlohmann::json first =
+        say(asker, "cancel", detail::pack(Ask{.ticket = "t", .amount = 7}));
+    CHECK(first["accepted"]["event"] == "Closed");
+    CHECK(undo(asker, R"({"saga":"t","reason":"a mistake"})") == first);
+    CHECK(stream.count("Closed") == 1);
+    CHECK(stream.count("OperatorActed") == 1);
+    CHECK(asker.letters().empty());
+}
+
 TEST_CASE("commands: an operator's undo is caught up with") {
     Stream stream;
     {

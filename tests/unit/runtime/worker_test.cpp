@@ -28,3 +28,20 @@ TEST_CASE("worker: a round is one transaction, whatever it does") {
     CHECK(commits == 1);  // nothing is ready
     sqlite3_commit_hook(granter.store().db().handle(), nullptr, nullptr);
 }
+
+TEST_CASE("worker: a half of a join that is gone from the file is missed, and nothing is made up") {
+    using ::test::Granted;
+    const auto both = [](Tx&, const Asked& asked, const Checked&) {
+        return Granted{.ticket = asked.ticket};
+    };
+    Service service{"granter"};
+    service.step("join", both).keeps();
+    Stream stream;
+    Workshop granter{std::move(service), stream};
+    stream.put(Asked{.ticket = "a", .amount = 1}, "a");
+    granter.work();
+    granter.store().db().exec("DELETE FROM arrived");
+    stream.put(Checked{.ticket = "a"}, "a");
+    CHECK_THROWS_WITH_AS(granter.work(), "a half of join is gone", store::Broken);
+    CHECK(stream.count("Granted") == 0);
+}

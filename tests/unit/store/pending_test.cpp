@@ -41,7 +41,8 @@ TEST_CASE("calls: one for each part of a step's run; a dead one is never due") {
     CHECK(f.store.calls.next_due() == at_ms(5));
     f.store.calls.update(call, 3, at_ms(50), "no answer");
     CHECK(f.store.calls.due(at_ms(49), 10).empty());
-    CHECK(f.store.calls.due(at_ms(50), 10).at(0).attempts == 3);
+    CHECK(f.store.calls.due(at_ms(50), 10) == std::vector{call});
+    CHECK(f.store.calls.find(call)->attempts == 3);
     REQUIRE(f.store.calls.of(1).size() == 1);
     CHECK(f.store.calls.of(1)[0].next_at == at_ms(50));
     f.store.calls.update(call, 4, std::nullopt, "no answer");

@@ -55,6 +55,34 @@ TEST_CASE("cursor: a rewind forgets the checkpoints above") {
     CHECK(f.store.cursor.checkpoints().newest() == checkpoint(12));
 }
 
+TEST_CASE("meta: what came to nothing was never said, and what stands is there after a restart") {
+    const Folder folder;
+    const std::string path = folder.file("a.db");
+    {
+        store::Store store(at(path), {});
+        store.meta.set("epoch", 3);
+        store.meta.set("db_id", "a");
+        store.db().begin();
+        store.meta.set("epoch", 4);
+        store.meta.erase("db_id");
+        store.rollback();
+        CHECK(store.meta.number("epoch") == 3);
+        CHECK(store.meta.text("db_id") == "a");
+    }
+    store::Store store(at(path), {});
+    CHECK(store.meta.number("epoch") == 3);
+    CHECK(store.meta.text("db_id") == "a");
+}
+
+TEST_CASE("meta: a value of another type is damage") {
+    Fresh f;
+    f.store.meta.set("epoch", "three");
+    CHECK_THROWS_WITH_AS(f.store.meta.number("epoch"), "meta.epoch is of another type",
+                         store::Broken);
+    f.store.meta.set("db_id", 3);
+    CHECK_THROWS_AS(f.store.meta.text("db_id"), store::Broken);
+}
+
 TEST_CASE("meta: a fact has one value") {
     Fresh f;
     CHECK(!f.store.meta.text("clean"));

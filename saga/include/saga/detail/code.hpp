@@ -31,6 +31,8 @@ struct Code {
     std::function<Ran(Tx&, Inputs)> run;
     std::function<Ran(const View&, Inputs)> ask;
     std::function<std::vector<std::byte>(const Call&, Bytes question)> perform;
+    std::string subject;  // where the engine may ask by itself, and read() what comes; or empty
+    std::function<std::vector<std::byte>(Bytes raw)> read;
     std::function<Ran(Tx&, Inputs, Bytes answer)> settle;
     const EventType* answer = nullptr;  // of a call
     CallOptions options;
@@ -119,9 +121,19 @@ Code code_of(Calling<A, P, S> calling) {
         code.ask = [given](const View& view, Inputs in) {
             return answer_of([&] { return given.ask(view, decode<E>(in[I])...); });
         };
-        code.perform = [given](const Call& call, Bytes question) {
-            return pack(given.perform(call, unpack<Question>(question)));
-        };
+        if constexpr (std::is_same_v<P, Requesting<Answer>>) {
+            code.subject = given.perform.subject;
+            code.read = [subject = code.subject](Bytes raw) {
+                return pack(read_answer<Answer>(subject, raw));
+            };
+            code.perform = [subject = code.subject](const Call& call, Bytes question) {
+                return pack(call.request<Answer>(subject, unpack<Question>(question)));
+            };
+        } else {
+            code.perform = [given](const Call& call, Bytes question) {
+                return pack(given.perform(call, unpack<Question>(question)));
+            };
+        }
         code.settle = [given](Tx& tx, Inputs in, Bytes answer) {
             return answer_of(
                 [&] { return given.settle(tx, decode<E>(in[I])..., unpack<Answer>(answer)); });

@@ -59,6 +59,10 @@ struct Question {
 struct Setting {
     std::string name, otherwise, help;
 };
+/// Whose a table's rows are.
+struct TableBySaga {
+    std::string name, column;  ///< the column holds the saga's id
+};
 struct Contract {
     std::string service;
     std::vector<std::string> tables;
@@ -67,6 +71,7 @@ struct Contract {
     std::deque<CommandCode> commands;
     std::vector<Question> questions;
     std::vector<Setting> settings;
+    std::vector<TableBySaga> by_saga;
 };
 
 /// Throws std::logic_error at what no single declaration shows to be wrong.

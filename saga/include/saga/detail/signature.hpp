@@ -101,6 +101,19 @@ struct HandlerTraits {
     static constexpr bool calls = false;
 };
 
+/// Who answers the question of a call.
+template <class Perform, class Question>
+struct PerformTraits {
+    using Answer = std::remove_cvref_t<typename Signature<Perform>::Result>;
+    static_assert(
+        std::is_same_v<typename Signature<Perform>::Params, List<const Call&, const Question&>>,
+        "the second part of a call is Answer(const saga::Call&, const Question&)");
+};
+template <class A, class Question>
+struct PerformTraits<Requesting<A>, Question> {
+    using Answer = A;
+};
+
 template <class Ask, class Perform, class Settle>
 struct HandlerTraits<Calling<Ask, Perform, Settle>> {
     using AskTail = TailAfter<const View&, typename Signature<Ask>::Params>;
@@ -110,11 +123,8 @@ struct HandlerTraits<Calling<Ask, Perform, Settle>> {
     using Asked = OutcomeTraits<typename AsOutcome<typename Signature<Ask>::Result>::type>;
     using Question = typename Asked::Success;
     static_assert(Event<Question>, "what a call asks is stored: it is a table");
-    using Answer = std::remove_cvref_t<typename Signature<Perform>::Result>;
+    using Answer = typename PerformTraits<Perform, Question>::Answer;
     static_assert(Event<Answer>, "what a call is answered travels with its event: it is a table");
-    static_assert(
-        std::is_same_v<typename Signature<Perform>::Params, List<const Call&, const Question&>>,
-        "the second part of a call is Answer(const saga::Call&, const Question&)");
     using SettleTail = TailAfter<Tx&, typename Signature<Settle>::Params>;
     static_assert(
         std::is_same_v<typename SettleTail::type, typename Append<Answer, Triggers>::type>,
