@@ -21,6 +21,8 @@ constexpr auto kIdempotencyKey = "Idempotency-Key";
 /// would leave calls, clients and a bank deaf for six.
 constexpr std::chrono::milliseconds kPing{2'000};
 constexpr int kPingsUnanswered = 2;
+/// Whoever serves waits so long for the broker to know of it: then one that says it is open is.
+constexpr std::chrono::milliseconds kHearsOfUs{5'000};
 
 std::string body_of(natsMsg* message) {
     return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
@@ -121,6 +123,8 @@ class NatsClient::Counter {
                   "cannot listen on " + subject);
             natsSubscription_SetOnCompleteCB(made, &Window::completed, this);
             subscription.reset(made);
+            // A broker that is away hears of it when it is back.
+            natsConnection_FlushTimeout(counter.connection_, kHearsOfUs.count());
         }
         void close() {
             if (!subscription) return;

@@ -54,7 +54,8 @@ class NatsClient {
         std::span<const Question>)>;
     /// Answers requests on `subject`, shared with others that do so, until the client goes. One
     /// thread for all subjects; a call gets what has come meanwhile, at most `most`. A handler that
-    /// throws leaves all of them unanswered.
+    /// throws leaves all of them unanswered. When it returns, the broker knows of it, unless none
+    /// has answered for 5 s: then it will once it is back.
     void serve(const std::string& subject, std::size_t most, Handler handler);
 
   private:

@@ -69,7 +69,8 @@ class Client {
     /// Answers requests of Call::request until the Client goes: `Answer(std::string_view key, const
     /// Question&)`. All handlers of a Client run on one thread of its own, one after the other. One
     /// that throws leaves the request unanswered, and so does a body that is no Question. Several
-    /// Clients on one subject share the requests.
+    /// Clients on one subject share the requests. When it returns, the broker hands them over; one
+    /// that is away does so once it is back.
     template <class Handler>
     void serve(const std::string& subject, Handler handler) {
         using S = detail::Signature<Handler>;
