@@ -36,15 +36,13 @@ int free_port() {
     return ntohs(address.sin_port);
 }
 
-bool answers(int port) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const bool open = ::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    ::close(socket);
-    return open;
+/// Whether a server says that it is ready, behind so much of its log: who answers on its port may
+/// be another one.
+bool says_ready(const std::string& log, std::uintmax_t behind) {
+    std::ifstream file(log);
+    file.seekg(static_cast<std::streamoff>(behind));
+    const std::string said{std::istreambuf_iterator<char>(file), {}};
+    return said.find("Server is ready") != std::string::npos;
 }
 
 }  // namespace
@@ -100,10 +98,13 @@ void Broker::start() {
     std::ofstream(config) << fmt::format(
         "listen: 127.0.0.1:{}\njetstream {{ store_dir: \"{}\" }}\n{}\n", port_, folder_ / "store",
         extra_);
+    const std::string said = folder_ / "nats.log";
+    std::ofstream(said, std::ios::app).close();
+    const auto before = fs::file_size(said);
     process_ = ::fork();
     if (process_ == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        const int log = ::open((folder_ / "nats.log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        const int log = ::open(said.c_str(), O_WRONLY | O_APPEND);
         ::dup2(log, STDOUT_FILENO);
         ::dup2(log, STDERR_FILENO);
         ::execlp(binary_.c_str(), binary_.c_str(), "-c", config.c_str(), nullptr);
@@ -115,7 +116,7 @@ void Broker::start() {
             process_ = -1;
             return true;
         }
-        return answers(port_);
+        return says_ready(said, before);
     });
     if (!up || process_ < 0) throw std::runtime_error("cannot start " + binary_);
 }

@@ -29,7 +29,11 @@ void await(Town& town, Program& observer) {
     const auto level = [&] {
         if (!has(observer.ran().err, " info ready")) return false;
         const auto head = town.request("$JS.API.STREAM.INFO.SAGA", "")["state"]["last_seq"];
-        return town.request("saga-ctl.observer.state", "").value("cursor", json()) == head;
+        try {
+            return town.request("saga-ctl.observer.state", "").value("cursor", json()) == head;
+        } catch (const bus::NoAnswer&) {
+            return false;  // it has lost the broker, and is not back
+        }
     };
     const bool met = eventually(level);
     INFO(observer.ran().err);
