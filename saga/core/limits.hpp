@@ -84,6 +84,17 @@ inline constexpr std::size_t kMaxAsked = 512;
 inline constexpr std::size_t kRecentSagas = 4'096;
 /// Requests that may wait for one turn; the rest are told to come back.
 inline constexpr std::size_t kMaxRequests = 1'024;
+/// Messages that a service has to read, which was away: more than fit into memory.
+inline constexpr std::uint64_t kBacklog = kMaxReady;
+/// It rests for so many times as long as it waited for a processor. Measured on two cores that five
+/// processes fill (scripts/bench backlog): without, orders beside a backlog take 25 times as long
+/// as usual; with 4, four times.
+inline constexpr int kRests = 4;
+/// And at most for so many times as long as it ran: then a backlog drains as fast as the landscape
+/// works at saturation, however many others there are. With 2 it takes a tenth longer.
+inline constexpr double kRestsToRuns = 1.5;
+/// And never longer: whoever asks a service that has a backlog, or stops it, waits for that.
+inline constexpr auto kLongestRest = 50ms;
 /// After an unclean stop so many items are taken one at a time, each counted beforehand.
 inline constexpr int kCarefulItems = 64;
 /// Times that an item may be on the table when the process dies.

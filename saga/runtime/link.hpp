@@ -49,6 +49,9 @@ class Link {
     const std::optional<std::string>& refusal() const { return refusal_; }
     /// Why it is not reading.
     std::string trouble() const;
+    /// With what the stream ended when it began to read: up to there is what came while the service
+    /// was away.
+    std::uint64_t missed_to() const { return missed_to_; }
     std::uint64_t rewinds() const { return rewinds_; }
     const bus::Server& server() const { return server_; }
 
@@ -92,7 +95,7 @@ class Link {
     bool judging_ = false, first_ = true, confirmed_ = false;
     std::string suspicion_;    // seen once: looked at again before anything is rewound
     std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
-    std::uint64_t rewinds_ = 0, reopened_ = 0;
+    std::uint64_t rewinds_ = 0, reopened_ = 0, missed_to_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;
     std::string trouble_;

@@ -49,6 +49,8 @@ class Node final : public bus::Listener {
     /// Why the service takes no commands, or nothing.
     std::string trouble() const;
     std::string state_json() const;
+    /// While it has not read all that came when it was away: how much there is to read.
+    std::uint64_t backlog() const;
     const Worker& worker() const { return worker_; }
     const Reader& reader() const { return reader_; }
     const Link& link() const { return link_; }
@@ -66,6 +68,7 @@ class Node final : public bus::Listener {
     void requested(bus::Request request) override;
 
   private:
+    std::uint64_t lag() const { return reader_.pending() + in_.messages.size(); }
     bool may_act() const;
     bool alone() const;
     void gather();

@@ -40,6 +40,10 @@ std::string Node::trouble() const {
     return {};
 }
 
+std::uint64_t Node::backlog() const {
+    return store_.cursor.position().seq < link_.missed_to() ? lag() : 0;
+}
+
 std::string Node::state_json() const {
     const store::Outbox::Depth outbox = store_.outbox.unsettled();
     const Time time = timeline_.now();
@@ -56,7 +60,7 @@ std::string Node::state_json() const {
         {"trouble", trouble()},
         {"server", link_.server().url},
         {"cursor", store_.cursor.position().seq},
-        {"lag", reader_.pending() + in_.messages.size()},
+        {"lag", lag()},
         {"outbox", {{"unsettled", outbox.rows}, {"oldest_seconds", oldest}}},
         {"parked", store_.parked.count(false)},
         {"dead", store_.parked.count(true)},

@@ -9,10 +9,12 @@
 #include <filesystem>
 #include <map>
 #include <saga/run.hpp>
+#include <thread>
 
 #include "saga/bus/nats_bus.hpp"
 #include "saga/bus/nats_client.hpp"
 #include "saga/runtime/contract_json.hpp"
+#include "saga/runtime/courtesy.hpp"
 #include "saga/runtime/failpoints.hpp"
 #include "saga/runtime/key_file.hpp"
 #include "saga/runtime/node.hpp"
@@ -140,8 +142,10 @@ class Watch {
 
 void serve(Node& node, bus::NatsBus& bus) {
     Watch watch(node);
+    runtime::Courtesy courtesy;
     while (stop_asked == 0) {
         const bus::Steady until = node.turn();
+        std::this_thread::sleep_for(courtesy.rest(node.backlog()));
         const bus::Steady now = std::chrono::steady_clock::now();
         watch.look(now);
         bus.wait(watch.next_look() > now ? std::min(until, watch.next_look()) : until);

@@ -15,6 +15,13 @@ using namespace saga::testing;
 
 namespace {
 
+/// All that asker and granter have to say of so many tickets is in the stream.
+bool told(Landscape& l, int tickets) {
+    const auto left = "SELECT count(*) FROM outbox WHERE stream_seq IS NULL";
+    return l.granting->value("SELECT count(*) FROM grants") == tickets &&
+           l.asking->value(left) + l.granting->value(left) == 0;
+}
+
 /// Asks for tickets as clients do: again while the service is away; the first word that accepts one
 /// is kept.
 class Asking {
@@ -214,5 +221,31 @@ TEST_CASE("stop: a call that stays silent does not hold it up, and is made again
         CHECK(outside.done("test.check") == 1);
         CHECK(left(l, "auditor", "SELECT count(*) FROM checks") == 1);
         CHECK(count_stream(l.broker).names.at("Checked") == 1);
+    });
+}
+
+TEST_CASE("stop: what came while a service was away is its backlog, and nothing that comes later") {
+    on_each_landscape([](Landscape& l) {
+        const std::vector<Instance*> others{&*l.asking, &*l.granting};
+        l.auditing->stop();
+        l.auditing.reset();
+        for (int i = 0; i < 6; ++i) ask(l.broker, others, fmt::format("missed{}", i), 1);
+        REQUIRE(drive(others, [&] { return told(l, 6); }));
+        l.checks.worker.batch = 1;
+        l.start_auditor();
+        const auto checked = [&] { return l.auditing->value("SELECT count(*) FROM checks"); };
+        std::uint64_t most = 0;
+        REQUIRE(l.drive_all([&] {
+            most = std::max(most, l.auditing->node().backlog());
+            return checked() == 6 && l.at_rest();
+        }));
+        CHECK(most >= 5);
+
+        for (int i = 0; i < 6; ++i) ask(l.broker, others, fmt::format("later{}", i), 1);
+        REQUIRE(drive(others, [&] { return told(l, 12); }));
+        REQUIRE(l.drive_all([&] {
+            CHECK(l.auditing->node().backlog() == 0);
+            return checked() == 12 && l.at_rest();
+        }));
     });
 }

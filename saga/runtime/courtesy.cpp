@@ -1,0 +1,26 @@
+#include "saga/runtime/courtesy.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "saga/core/limits.hpp"
+
+namespace saga::runtime {
+
+std::chrono::nanoseconds Courtesy::rest(std::uint64_t backlog) {
+    if (backlog < core::kBacklog) {
+        last_.reset();
+        return {};
+    }
+    std::int64_t ran = 0, waited = 0;
+    if (!(std::ifstream(path_) >> ran >> waited)) return {};
+    const Times now{std::chrono::nanoseconds(ran), std::chrono::nanoseconds(waited)};
+    const Times last = std::exchange(last_, now).value_or(now);
+    const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>((now.ran - last.ran) *
+                                                                           core::kRestsToRuns);
+    return std::min<std::chrono::nanoseconds>(
+        {(now.waited - last.waited) * core::kRests, most, core::kLongestRest});
+}
+
+}  // namespace saga::runtime

@@ -1,0 +1,32 @@
+// How a service that was away for long leaves the processors to the others.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace saga::runtime {
+
+/// For each moment that its rounds had to wait for a processor it rests for several: where some are
+/// idle it never does, and where all are busy those who have little to do find one free. Of one
+/// thread, which alone calls it.
+class Courtesy {
+  public:
+    /// `path`: where Linux says how long this thread has run and waited for a processor, both in
+    /// nanoseconds (proc(5), Documentation/scheduler/sched-stats.rst). Without it there is no rest.
+    explicit Courtesy(std::string path = "/proc/thread-self/schedstat") : path_(std::move(path)) {}
+
+    /// To be called after each round, with how many messages there are to read, of those and behind
+    /// those that came while the service was away: how long to rest before the next round.
+    std::chrono::nanoseconds rest(std::uint64_t backlog);
+
+  private:
+    struct Times {
+        std::chrono::nanoseconds ran, waited;
+    };
+    std::string path_;
+    std::optional<Times> last_;  // at the end of the last round, with a backlog
+};
+
+}  // namespace saga::runtime

@@ -1,0 +1,64 @@
+// A service with a backlog leaves the processors to others, and nobody else does.
+#include "saga/runtime/courtesy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#include "saga/core/limits.hpp"
+#include "tests/unit/store/fixture.hpp"
+
+using namespace saga;
+using namespace saga::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A thread's times that the test sets.
+struct Times {
+    Folder folder;
+    std::string path = folder.file("schedstat");
+    void are(std::chrono::nanoseconds ran, std::chrono::nanoseconds waited) const {
+        std::ofstream(path) << ran.count() << ' ' << waited.count() << " 42\n";
+    }
+};
+
+}  // namespace
+
+TEST_CASE("courtesy: who has a backlog rests for several times what it waited for a processor") {
+    const Times times;
+    runtime::Courtesy courtesy(times.path);
+    times.are(7s, 5s);
+    CHECK(courtesy.rest(core::kBacklog) == 0ns);  // since when is not known
+    times.are(7s + 20ms, 5s + 2ms);
+    CHECK(courtesy.rest(core::kBacklog) == 2ms * core::kRests);
+    times.are(7s + 40ms, 5s + 2ms);
+    CHECK(courtesy.rest(core::kBacklog) == 0ns);  // it has found one at once
+}
+
+TEST_CASE("courtesy: not for much longer than it ran, and never for long") {
+    const Times times;
+    runtime::Courtesy courtesy(times.path);
+    times.are(7s, 5s);
+    CHECK(courtesy.rest(core::kBacklog) == 0ns);
+    times.are(7s + 10ms, 6s);
+    CHECK(courtesy.rest(core::kBacklog) == 10ms * core::kRestsToRuns);
+    times.are(9s, 9s);
+    CHECK(courtesy.rest(core::kBacklog) == core::kLongestRest);
+}
+
+TEST_CASE("courtesy: who has read what it missed never rests") {
+    const Times times;
+    runtime::Courtesy courtesy(times.path);
+    for (const auto all : {1s, 2s, 3s}) {
+        times.are(all, all);
+        CHECK(courtesy.rest(core::kBacklog - 1) == 0ns);
+    }
+    CHECK(courtesy.rest(core::kBacklog) == 0ns);  // what it waited before counts for nothing
+}
+
+TEST_CASE("courtesy: where the system says nothing there is no rest") {
+    const Folder folder;
+    runtime::Courtesy courtesy(folder.file("nothing"));
+    for (int round = 0; round < 3; ++round) CHECK(courtesy.rest(core::kBacklog) == 0ns);
+}
