@@ -15,13 +15,19 @@ using nlohmann::json;
 
 namespace {
 
-Program::Launch observer_on(const Town& town, const std::string& name,
-                            const std::vector<std::string>& more = {}) {
+std::string observer_program() {
     const char* path = std::getenv("SAGA_OBSERVER");
     REQUIRE_MESSAGE(path != nullptr, "run this test with meson, which says where the observer is");
+    return path;
+}
+
+Program::Launch observer_on(const Town& town, const std::string& name,
+                            const std::vector<std::string>& more = {}) {
     std::vector<std::string> args{"--data", town.folder / name};
     args.insert(args.end(), more.begin(), more.end());
-    return {.path = path, .args = args, .env = plain_env(town.folder.path(), town.broker.url())};
+    return {.path = observer_program(),
+            .args = args,
+            .env = plain_env(town.folder.path(), town.broker.url())};
 }
 
 /// With all that stands in the stream now read.
@@ -124,9 +130,10 @@ TEST_CASE("observer: the tool tells the same with it and without it, of every en
         Program observer(observer_on(town, "observer"));
         await(town, observer);
         const json observed = told(town);
-        for (const auto& [what, value] : stream.items()) {
+        for (const auto& said : stream.items()) {
+            const std::string& what = said.key();
             CAPTURE(what);
-            CHECK(observed[what].dump(1) == value.dump(1));
+            CHECK(observed[what].dump(1) == said.value().dump(1));
         }
         CHECK(asked(town, "events").first >= static_cast<int>(3 * kSagas.size()));
         CHECK(asked(town, "ls").first == 9);
@@ -255,8 +262,7 @@ TEST_CASE("observer: a broker that lost its store is read anew") {
 
 TEST_CASE("observer: no broker, and no stream, are said and waited for") {
     const TempFolder folder;
-    const std::string path = std::getenv("SAGA_OBSERVER");
-    Program alone({.path = path,
+    Program alone({.path = observer_program(),
                    .args = {"--data", folder.path()},
                    .env = plain_env(folder.path(), "nats://127.0.0.1:1")});
     REQUIRE(eventually([&] { return has(alone.ran().err, "not ready: "); }));
@@ -265,7 +271,7 @@ TEST_CASE("observer: no broker, and no stream, are said and waited for") {
     REQUIRE(eventually([&] { return alone.ended(); }));
     CHECK(alone.ran().code == 0);
     Broker bare(servers().front());
-    Program early({.path = path,
+    Program early({.path = observer_program(),
                    .args = {"--data", folder / "early"},
                    .env = plain_env(folder.path(), bare.url())});
     REQUIRE(eventually([&] { return has(early.ran().err, "saga bootstrap"); }));
