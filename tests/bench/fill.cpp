@@ -19,7 +19,7 @@ namespace {
 using namespace saga;
 
 struct Word {
-    const char *type, *source, *step;
+    const char *type = "", *source = "", *step = "";
     Kind kind = Kind::done;
     const char* because = "";
 };
@@ -35,8 +35,9 @@ constexpr std::array kLost{
     Word{"shop.inventory.StockReleased", "inventory", "reserve", Kind::undone, "PaymentDeclined"},
     Word{"shop.order.OrderRejected", "order", "reject", Kind::ended, "PaymentDeclined"}};
 constexpr std::size_t kEvents = kHeld.size();
-constexpr std::size_t kGoesOn = 3;   // events of one that goes on
-constexpr std::size_t kMixed = 500;  // sagas that are under way at the same time
+constexpr std::size_t kGoesOn = 3;                // events of one that goes on
+constexpr std::size_t kMixed = 500;               // sagas that are under way at the same time
+constexpr std::chrono::microseconds kApart{100};  // sagas begin one after the other
 constexpr std::size_t kPayload = 160;
 constexpr std::int64_t kPatienceMs = 60'000;  // with a server that is busy
 
@@ -51,7 +52,7 @@ EventId id_of(std::uint64_t saga, std::uint64_t nth) {
     return id;
 }
 
-void publish(jsCtx* context, std::uint64_t number, std::size_t nth, Time now) {
+void publish(jsCtx* context, std::uint64_t number, std::size_t nth, Time started) {
     const std::uint64_t tenth = number % 10;
     if (tenth == 1 && nth >= kGoesOn) return;
     const Word& word = (tenth == 0 ? kLost : kHeld).at(nth);
@@ -60,10 +61,10 @@ void publish(jsCtx* context, std::uint64_t number, std::size_t nth, Time now) {
     const core::Envelope envelope{.id = id_of(number, nth),
                                   .type = word.type,
                                   .saga = saga,
-                                  .started = now,
+                                  .started = started,
                                   .cause = nth == 0 ? EventId{} : id_of(number, nth - 1),
                                   .source = word.source,
-                                  .time = now + std::chrono::milliseconds(nth),
+                                  .time = started + std::chrono::milliseconds(nth),
                                   .kind = word.kind,
                                   .step = word.step,
                                   .because = word.because,
@@ -95,7 +96,7 @@ int main(int argc, char** argv) {
         for (std::uint64_t first = 0; first < sagas; first += kMixed)
             for (std::size_t nth = 0; nth < kEvents; ++nth)
                 for (std::uint64_t i = first; i < std::min(sagas, first + kMixed); ++i)
-                    publish(context, i, nth, now);
+                    publish(context, i, nth, now - kApart * (sagas - i));
         jsPubOptions rest;
         must(jsPubOptions_Init(&rest));
         rest.MaxWait = kPatienceMs;
