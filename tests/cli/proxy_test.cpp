@@ -176,3 +176,20 @@ TEST_CASE("told: the best answer to each key counts, other lines do not") {
     CHECK(told.count(Answered::unknown) == 0);
     CHECK(told.all().at("a").service == "s");
 }
+
+TEST_CASE("client: once serve returns, who asks is heard, however late the broker heard of it") {
+    saga::testing::Broker broker(saga::testing::servers().front());
+    const auto port = std::stoul(broker.url().substr(broker.url().rfind(':') + 1));
+    Proxy proxy(static_cast<std::uint16_t>(port), 1);
+    const std::size_t link = proxy.add();
+    saga::bus::Address near, far;
+    near.url = broker.url();
+    far.url = "nats://127.0.0.1:" + std::to_string(proxy.port(link));
+    saga::bus::NatsClient bank(far, "bank"), shop(near, "shop");
+    proxy.set(link, LinkFault::delay);
+    bank.serve("bank.open", 1, [](auto questions) {
+        return std::vector<std::optional<std::vector<std::byte>>>(questions.size(),
+                                                                  std::vector<std::byte>(1));
+    });
+    CHECK(shop.request("bank.open", {}, 5s).size() == 1);
+}
