@@ -1,6 +1,8 @@
 #include "saga/core/history.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <iterator>
 #include <saga/error.hpp>
 
 #include "saga/core/limits.hpp"
@@ -43,6 +45,11 @@ void Checkpoints::forget_above(std::uint64_t seq) {
 
 std::optional<Checkpoint> Checkpoints::newest() const {
     return all_.empty() ? std::nullopt : std::optional(all_.back());
+}
+
+std::optional<Checkpoint> Checkpoints::newest_below(std::uint64_t seq) const {
+    const auto next = std::ranges::lower_bound(all_, seq, {}, &Checkpoint::seq);
+    return next == all_.begin() ? std::nullopt : std::optional(*std::prev(next));
 }
 
 Verdict judge(const StreamState& stream, const Position& position) {

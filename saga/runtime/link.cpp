@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <limits>
+
 #include "saga/bus/topology.hpp"
 #include "saga/core/limits.hpp"
 #include "saga/store/failpoint.hpp"
@@ -13,6 +15,7 @@ namespace {
 constexpr int kNoStream = 10059;
 constexpr int kNoMessage = 10037;
 constexpr auto kSecondLook = std::chrono::milliseconds(200);
+constexpr auto kEnd = std::numeric_limits<std::uint64_t>::max();  // of a stream, and beyond
 
 /// The reactions that have read the stream, as `meta` keeps them: one a line.
 std::set<std::string> lines(std::string_view text) {
@@ -146,15 +149,16 @@ void Link::close(std::string why) {
 
 // ---- is it the stream that we have read? --------------------------------------------------------
 
+/// By what was read when it asked: what is handled meanwhile may be more than the answer knows of.
 void Link::judge() {
     judging_ = true;
-    bus_.stream_info([this](const bus::Result<bus::StreamInfo>& result) {
+    bus_.stream_info([this, read = store_.cursor.position()](const auto& result) {
         if (const auto* problem = std::get_if<bus::Problem>(&result)) return failed(*problem);
-        judged(std::get<bus::StreamInfo>(result));
+        judged(std::get<bus::StreamInfo>(result), read);
     });
 }
 
-void Link::judged(const bus::StreamInfo& info) {
+void Link::judged(const bus::StreamInfo& info, const core::Position& read) {
     stream_ = info;
     trouble_.clear();
     confirmed_ = false;
@@ -164,21 +168,20 @@ void Link::judged(const bus::StreamInfo& info) {
             fmt::format("the stream SAGA does not keep what this service relies on ({}): "
                         "mend it with `saga bootstrap --mend`, or see `saga doctor`",
                         fmt::join(faults, "; ")));
-    below_ = 0;
-    if (store_.cursor.position().created == core::StoreTime{}) return never_read();
-    switch (core::judge(info.state, store_.cursor.position())) {
+    if (read.created == core::StoreTime{}) return never_read();
+    switch (core::judge(info.state, read)) {
         case core::Verdict::sound:
-            if (info.state.deleted < store_.cursor.position().deleted) forget_holes();
-            return look_at(0);
+            if (info.state.deleted < read.deleted) forget_holes();
+            return look_below(kEnd);
         case core::Verdict::remade:
             if (again("the stream was made anew")) go_back_to(0);
             return;
         case core::Verdict::went_back:
-            if (again("the stream ends before what was read")) look_at(0);
+            if (again("the stream ends before what was read")) look_below(kEnd);
             return;
         case core::Verdict::hole:
-            below_ = info.first_hole;
-            if (again("the stream has a hole")) look_at(0);
+            if (again("the stream has a hole"))
+                look_below(info.first_hole == 0 ? kEnd : info.first_hole);
             return;
         case core::Verdict::history_lost:
             return history_lost();
@@ -229,23 +232,20 @@ bool Link::again(std::string_view suspicion) {
     return false;
 }
 
-void Link::look_at(std::size_t nth_newest) {
-    const auto& checkpoints = store_.cursor.checkpoints().all();
-    if (nth_newest >= checkpoints.size())
+/// At the newest message below `seq` that was handled. The answer is about that one, whatever is
+/// handled meanwhile.
+void Link::look_below(std::uint64_t seq) {
+    const auto checkpoint = store_.cursor.checkpoints().newest_below(seq);
+    // Trimmed by age, it and all before it.
+    if (!checkpoint || !core::can_look_at(*checkpoint, stream_.state))
         return confirmed_ ? go_back_to(stream_.state.first_seq - 1) : sound();
-    const core::Checkpoint& checkpoint = checkpoints[checkpoints.size() - 1 - nth_newest];
-    if (below_ != 0 && checkpoint.seq >= below_) return look_at(nth_newest + 1);
-    if (!core::can_look_at(checkpoint, stream_.state)) {  // trimmed by age, and all before it
-        return confirmed_ ? go_back_to(stream_.state.first_seq - 1) : sound();
-    }
-    bus_.message_at(checkpoint.seq,
-                    [this, nth_newest](const auto& result) { looked(nth_newest, result); });
+    bus_.message_at(checkpoint->seq, [this, checkpoint = *checkpoint](const auto& result) {
+        looked_at(checkpoint, result);
+    });
 }
 
-void Link::looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>& result) {
-    const auto& checkpoints = store_.cursor.checkpoints().all();
-    if (nth_newest >= checkpoints.size()) return look_at(nth_newest);
-    const core::Checkpoint checkpoint = checkpoints[checkpoints.size() - 1 - nth_newest];
+void Link::looked_at(const core::Checkpoint& checkpoint,
+                     const bus::Result<bus::StoredMessage>& result) {
     bool holds = false;
     if (const auto* problem = std::get_if<bus::Problem>(&result)) {
         if (problem->code != kNoMessage) return failed(*problem);
@@ -255,7 +255,7 @@ void Link::looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>&
     }
     if (holds) return confirmed_ ? go_back_to(checkpoint.seq) : sound();
     if (!confirmed_ && !again("another message stands where one was read")) return;
-    look_at(nth_newest + 1);
+    look_below(checkpoint.seq);
 }
 
 void Link::sound() {

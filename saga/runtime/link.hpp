@@ -57,14 +57,15 @@ class Link {
 
   private:
     void judge();
-    void judged(const bus::StreamInfo& info);
+    void judged(const bus::StreamInfo& info, const core::Position& read);
     void forget_holes();
     void never_read();
     void history_lost();
     void adopt();
     bool again(std::string_view suspicion);
-    void look_at(std::size_t nth_newest);
-    void looked(std::size_t nth_newest, const bus::Result<bus::StoredMessage>& result);
+    void look_below(std::uint64_t seq);
+    void looked_at(const core::Checkpoint& checkpoint,
+                   const bus::Result<bus::StoredMessage>& result);
     void sound();
     void read_again();
     void look_where_we_are();
@@ -93,8 +94,7 @@ class Link {
     bus::Steady now_{}, next_judgement_ = bus::Steady::max();
     bus::StreamInfo stream_;
     bool judging_ = false, first_ = true, confirmed_ = false;
-    std::string suspicion_;    // seen once: looked at again before anything is rewound
-    std::uint64_t below_ = 0;  // a hole: the checkpoint must stand before it; 0: none
+    std::string suspicion_;  // seen once: looked at again before anything is rewound
     std::uint64_t rewinds_ = 0, reopened_ = 0, missed_to_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;

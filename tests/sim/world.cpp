@@ -186,6 +186,7 @@ class World {
         count(books);
         told(books);
         invariants();
+        if (!befalls(kBrokerLoses)) none_went_back();
         if (setup_.canned != Canned::none) came_as_canned(books);
         for (const auto& machine : machines_)
             if (machine->store().parked.count(true) != 0) gave_up(*machine);
@@ -196,6 +197,15 @@ class World {
     }
     void add(const std::string& invariant, const auto& wrong) {
         for (const std::string& each : wrong) outcome_.violations.push_back(invariant + each);
+    }
+
+    /// Where nothing is lost nobody reads again, however late the broker's answers come.
+    void none_went_back() {
+        for (const auto& machine : machines_)
+            if (const std::uint64_t times = machine->seen().rewinds; times > 0)
+                outcome_.violations.push_back(
+                    fmt::format("I12: {} went back {} times in a stream that has lost nothing",
+                                machine->name(), times));
     }
 
     void came_as_canned(const shop::Books& books) {

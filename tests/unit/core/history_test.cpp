@@ -26,14 +26,6 @@ EventId id(std::uint8_t last) {
     return id;
 }
 
-/// The newest that stands at `seq` or below.
-std::uint64_t below(const Checkpoints& checkpoints, std::uint64_t seq) {
-    std::uint64_t found = 0;
-    for (const Checkpoint& each : checkpoints.all())
-        if (each.seq <= seq) found = each.seq;
-    return found;
-}
-
 }  // namespace
 
 TEST_CASE("checkpoints: the last ones are all kept, in order") {
@@ -42,7 +34,7 @@ TEST_CASE("checkpoints: the last ones are all kept, in order") {
     for (std::uint64_t seq = 1; seq <= 1'000; ++seq) checkpoints.add(checkpoint(seq));
     CHECK(checkpoints.newest() == checkpoint(1'000));
     for (std::uint64_t back = 0; back < kRecentCheckpoints; ++back)
-        CHECK(below(checkpoints, 1'000 - back) == 1'000 - back);
+        CHECK(checkpoints.newest_below(1'001 - back) == checkpoint(1'000 - back));
     CHECK(std::is_sorted(checkpoints.all().begin(), checkpoints.all().end(),
                          [](auto& a, auto& b) { return a.seq < b.seq; }));
     CHECK(checkpoints.all().front() == checkpoint(1));
@@ -80,6 +72,17 @@ TEST_CASE("checkpoints: after a rewind those above are forgotten, and their numb
     CHECK(checkpoints.newest() == checkpoint(1));
 }
 
+TEST_CASE("checkpoints: the newest below a number is not the one there") {
+    Checkpoints checkpoints;
+    CHECK_FALSE(checkpoints.newest_below(100));
+    for (std::uint64_t seq = 10; seq <= 100; seq += 10) checkpoints.add(checkpoint(seq));
+    CHECK(checkpoints.newest_below(1'000) == checkpoint(100));
+    CHECK(checkpoints.newest_below(100) == checkpoint(90));
+    CHECK(checkpoints.newest_below(91) == checkpoint(90));
+    CHECK(checkpoints.newest_below(11) == checkpoint(10));
+    CHECK_FALSE(checkpoints.newest_below(10));
+}
+
 TEST_CASE("checkpoints: however far back, there is one not much further back, and few in all") {
     const std::string against =
         counterexample([](const std::vector<std::uint16_t>& gaps, std::uint8_t spread) {
@@ -94,9 +97,9 @@ TEST_CASE("checkpoints: however far back, there is one not much further back, an
             }
             RC_ASSERT(checkpoints.all().size() < 2 * kRecentCheckpoints);
             for (const std::uint64_t lost : seqs) {
-                const std::uint64_t found = below(checkpoints, lost);
-                RC_ASSERT(found != 0);
-                RC_ASSERT(seq - found <= 10 * (seq - lost));
+                const auto found = checkpoints.newest_below(lost + 1);
+                RC_ASSERT(found.has_value());
+                RC_ASSERT(seq - found->seq <= 10 * (seq - lost));
             }
         });
     CHECK(against == "");
