@@ -127,10 +127,23 @@ void Desk::take(bus::Request request, Inbound& in, const std::string& closed) {
     const auto endpoint = endpoints_.find(verb);
     if (endpoint == endpoints_.end()) return;
     if (endpoint->second.subject == request.subject)
-        return serve(std::move(request), verb, {}, in, closed);
+        return take_own(std::move(request), verb, in, closed);
     const bool for_all = !self_.name.shard.whole() &&
                          core::request_subject(self_.name.service, verb) == request.subject;
     if (for_all) take_for_all(std::move(request), verb, in, closed);
+}
+
+/// What comes to the shard by its own name may be about a saga that another one has.
+void Desk::take_own(bus::Request request, const std::string& verb, Inbound& in,
+                    const std::string& closed) {
+    const core::Shard& shard = self_.name.shard;
+    const auto saga = shard.whole() ? std::nullopt : saga_asked(verb, request.body);
+    if (!saga || saga->empty() || shard.takes(*saga))
+        return serve(std::move(request), verb, {}, in, closed);
+    answer(verb, request.reply,
+           refused("sharded", fmt::format("{} has not this saga: ask {}", self_.name.name(),
+                                          core::request_subject(self_.name.service, verb))),
+           clock_.steady());
 }
 
 /// Every shard hears what is asked of the service. What is about a saga its own shard answers;

@@ -44,6 +44,8 @@ class Desk {
     };
     void add(std::string_view verb, std::string_view what, std::string_view body);
     bool writes(std::string_view verb) const;
+    void take_own(bus::Request request, const std::string& verb, Inbound& in,
+                  const std::string& closed);
     void take_for_all(bus::Request request, const std::string& verb, Inbound& in,
                       const std::string& closed);
     void serve(bus::Request request, const std::string& verb, const core::Headers& headers,

@@ -13,13 +13,25 @@ namespace {
 constexpr int kWrongRevision = 10071;  // JetStream: "wrong last sequence"
 const std::string kBucket(core::kOwners);
 
-struct Owner {
-    std::string instance, db_id, key, where;
-    std::int64_t epoch = 0;
-    unsigned shards = 1;  ///< of the service, in the entry under its plain name
-};
-Owner owner_in(const std::string& value) {
-    const auto json = nlohmann::json::parse(value, nullptr, false);
+std::string number_id(Random& random) {
+    EventId id;
+    for (std::uint8_t& byte : id.bytes) byte = static_cast<std::uint8_t>(random.next());
+    id.bytes[6] = static_cast<std::uint8_t>(0x40 | (id.bytes[6] & 0x0F));  // UUID version 4
+    id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3F));
+    return id.text();
+}
+
+std::string another_key(const std::string& name, const std::string& where) {
+    return fmt::format(
+        "the ids of {} were made with another key so far{}: bring its key file back from the "
+        "backup; with this one every event would get another id",
+        name, where.empty() ? "" : fmt::format(" (last by {})", where));
+}
+
+}  // namespace
+
+Owner owner_in(const std::string& entry) {
+    const auto json = nlohmann::json::parse(entry, nullptr, false);
     if (!json.is_object()) return {};
     const auto text = [&](const char* key) {
         const auto found = json.find(key);
@@ -37,23 +49,6 @@ Owner owner_in(const std::string& value) {
             .epoch = number("epoch", 0),
             .shards = static_cast<unsigned>(number("shards", 1))};
 }
-
-std::string number_id(Random& random) {
-    EventId id;
-    for (std::uint8_t& byte : id.bytes) byte = static_cast<std::uint8_t>(random.next());
-    id.bytes[6] = static_cast<std::uint8_t>(0x40 | (id.bytes[6] & 0x0F));  // UUID version 4
-    id.bytes[8] = static_cast<std::uint8_t>(0x80 | (id.bytes[8] & 0x3F));
-    return id.text();
-}
-
-std::string another_key(const std::string& name, const std::string& where) {
-    return fmt::format(
-        "the ids of {} were made with another key so far{}: bring its key file back from the "
-        "backup; with this one every event would get another id",
-        name, where.empty() ? "" : fmt::format(" (last by {})", where));
-}
-
-}  // namespace
 
 std::string database_id(store::Store& store, Random& random) {
     if (const auto id = store.meta.text(store::Meta::kDbId)) return *id;

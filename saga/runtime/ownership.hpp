@@ -19,6 +19,14 @@ namespace saga::runtime {
 /// The file's own name, made with it: a copy has the same.
 std::string database_id(store::Store& store, Random& random);
 
+/// What an entry of SAGA_OWNERS says; whatever cannot be read is empty.
+struct Owner {
+    std::string instance, db_id, key, where;
+    std::int64_t epoch = 0;
+    unsigned shards = 1;  ///< of the service, in the entry under its plain name
+};
+Owner owner_in(const std::string& entry);
+
 /// What stands under a service's plain name when it runs in shards; the epoch is that of the move
 /// that made them.
 std::string layout_entry(unsigned shards, const std::string& key, std::int64_t epoch);

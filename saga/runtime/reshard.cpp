@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -19,10 +20,11 @@ namespace saga::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 constexpr auto kMoving = ".moving";  // behind a new database's name, until it is the service's
+/// An answer that comes later finds nobody.
 constexpr std::chrono::seconds kPatience{10};
+static_assert(kPatience > core::kApiTimeout && kPatience > core::kOwnerAnswers);
 const std::string kBucket(core::kOwners);
 
 /// Hears only that there is a connection.
@@ -59,6 +61,14 @@ void remove_rest(const std::string& path) {
         std::error_code none;
         fs::remove(path + part, none);
     }
+}
+
+/// A new database that nobody knows of, with its lock.
+void remove_made(const std::string& path) {
+    std::error_code none;
+    fs::remove(path, none);
+    fs::remove(path + ".lock", none);
+    remove_rest(path);
 }
 
 /// The bucket of owners, asked one thing after the other.
@@ -132,10 +142,10 @@ class Mover {
         const store::FileLock alone(fmt::format("{}/{}.reshard", wanted_.data, contract_.service));
         const auto entry = broker_.get(contract_.service);
         if (!entry) throw Error(never_run());
-        const json said = json::parse(entry->value, nullptr, false);
-        const unsigned from = said.is_object() ? said.value("shards", 1U) : 1U;
-        if (from == wanted_.to) return finish();
-        find_sources(from);
+        const Owner owner = owner_in(entry->value);
+        if (owner.shards == wanted_.to) return finish();
+        epoch_ = owner.epoch;
+        find_sources(owner.shards);
         const core::IdKey key = load_key(key_file_, false);
         look_through(key);
         {
@@ -143,8 +153,7 @@ class Mover {
             for (const std::string& path : sources_)
                 locks.push_back(std::make_unique<store::FileLock>(path));
             ++epoch_;  // of the move
-            for (const core::Instance& target : instances(wanted_.to)) make(target, key);
-            require_all();
+            make_all(key);
             decide(key, entry->revision);
         }
         put_in_place();
@@ -170,6 +179,7 @@ class Mover {
 
     /// The number is written: what is left of the move.
     void finish() {
+        for (const core::Instance& target : instances(wanted_.to)) require_decided(target);
         if (!put_in_place())
             throw Error(fmt::format("{} runs {} already", contract_.service, layout()));
         say_(fmt::format("{} runs {} now: what a move had left to do is done", contract_.service,
@@ -183,7 +193,18 @@ class Mover {
         return fmt::format("{}/{}.db", wanted_.data, instance.name());
     }
 
-    /// All databases of the service, none of which is in use.
+    /// A new database that waits for its name is the one that the broker was told of.
+    void require_decided(const core::Instance& target) {
+        const std::string path = file_of(target) + kMoving;
+        if (!fs::exists(path)) return;
+        const auto entry = broker_.get(target.name());
+        const store::Store made({.path = path, .vfs = {}}, contract_.tables);
+        if (!entry || made.meta.text(store::Meta::kDbId) != owner_in(entry->value).db_id)
+            throw Error(fmt::format("{} is of a move that came to nothing: remove it", path));
+    }
+
+    /// All databases of the service, none of which is in use. An older one of them may have been
+    /// brought back: the move is younger than whatever acted under their names.
     void find_sources(unsigned from) {
         for (const core::Instance& instance : instances(from)) {
             const std::string path = file_of(instance);
@@ -191,10 +212,14 @@ class Mover {
                 throw Error(fmt::format("a move is half done: finish it with `{} --reshard {}`",
                                         contract_.service, from));
             if (!fs::exists(path))
-                throw Error(
-                    fmt::format("{} is not here: bring the databases of all {} shards of "
-                                "{} into {}",
-                                path, from, contract_.service, wanted_.data));
+                throw Error(fmt::format("{} is not here: bring {} into {}", path,
+                                        from == 1
+                                            ? "it"
+                                            : fmt::format("the databases of all {} shards of {}",
+                                                          from, contract_.service),
+                                        wanted_.data));
+            if (const auto entry = broker_.get(instance.name()))
+                epoch_ = std::max(epoch_, owner_in(entry->value).epoch);
             const store::FileLock lock(path);
             if (broker_.answers(instance.name()))
                 throw Error(fmt::format("{} is running: stop it first", instance.name()));
@@ -215,10 +240,21 @@ class Mover {
         }
     }
 
+    /// Or none: whatever was made for a move that is not decided goes again.
+    void make_all(const core::IdKey& key) {
+        const std::vector<core::Instance> targets = instances(wanted_.to);
+        try {
+            for (const core::Instance& target : targets) make(target, key);
+            require_all();
+        } catch (...) {
+            for (const core::Instance& target : targets) remove_made(file_of(target) + kMoving);
+            throw;
+        }
+    }
+
     void make(const core::Instance& target, const core::IdKey& key) {
         const std::string path = file_of(target) + kMoving;
-        fs::remove(path);
-        remove_rest(path);
+        remove_made(path);
         store::Store made({.path = path, .vfs = {}}, contract_.tables);
         const store::RowCounts taken =
             store::take_sagas(made, target.shard, sources_, contract_.by_saga);
@@ -274,6 +310,7 @@ class Mover {
             remove_rest(path);
             remove_rest(path + kMoving);
             store::rename_durably(path + kMoving, path);
+            remove_made(path + kMoving);
             any = true;
         }
         for (const std::string& path : databases_of(contract_.service, wanted_.data)) {

@@ -97,6 +97,10 @@ class Taking {
             db_.exec("PRAGMA defer_foreign_keys=ON");  // tables come in no order of theirs
             require_level();
             copy();
+            require_parents();
+        } catch (const Broken&) {
+            db_.rollback();
+            throw;
         } catch (const Error& failure) {
             db_.rollback();
             throw Error(fmt::format("{} cannot be moved: {}", source, failure.what()));
@@ -156,6 +160,16 @@ class Taking {
         for (const char* name : {Meta::kKey, Meta::kReactions})
             if (meta(name) != meta(name, "main"))
                 throw Error(fmt::format("its {} is another than the other shards'", name));
+    }
+
+    /// Else the commit would find out, which must not fail.
+    void require_parents() const {
+        const auto orphans = column(db_, "PRAGMA main.foreign_key_check");
+        if (!orphans.empty())
+            throw Error(fmt::format(
+                "rows of {} refer to those of another saga, which another shard has: without that "
+                "foreign key it can be split",
+                orphans.front()));
     }
 
     /// A lock holds within its shard: two of them may have one each.
@@ -255,6 +269,21 @@ void require_apart(const Database& db, const detail::TableBySaga& table) {
                             table.name, fmt::join(unique, ", "), table.column));
 }
 
+/// A saga's id in a column of numbers would be one: 0042 is 42 there, and another shard's.
+void require_text(const Database& db, const detail::TableBySaga& table) {
+    const auto types = column(
+        db, fmt::format("SELECT type FROM pragma_table_info('{}') WHERE name = '{}' AND type != ''",
+                        table.name, table.column));
+    if (types.empty()) return;
+    const auto kept =
+        column(db, fmt::format("SELECT typeof(CAST('0042' AS {}))", types.front())).front();
+    if (kept == "integer" || kept == "real")
+        throw Error(
+            fmt::format("by_saga: the column {} of the table {} makes numbers of saga ids: "
+                        "declare it TEXT",
+                        table.column, table.name));
+}
+
 }  // namespace
 
 void require_by_saga(const Database& db, std::span<const detail::TableBySaga> tables) {
@@ -272,6 +301,7 @@ void require_by_saga(const Database& db, std::span<const detail::TableBySaga> ta
                             table));
         if (std::ranges::count(columns_of(db, table), said->column) == 0)
             throw Error(fmt::format("by_saga: the table {} has no column {}", table, said->column));
+        require_text(db, *said);
         require_apart(db, *said);
     }
 }

@@ -260,6 +260,58 @@ TEST_CASE("shards: asked as a service, the one that has the saga answers, or eac
     });
 }
 
+TEST_CASE(
+    "shards: a shard does nothing for a saga that another one has, by whatever name it is asked") {
+    on_each_split([](Split& s) {
+        s.stop_granter();
+        s.move(2);
+        s.start(2);
+        const unsigned other = core::Shard{0, 2}.takes("t") ? 1 : 0;
+        const std::string said = s.said(fmt::format("saga-ctl.granter-{}-of-2.retry", other),
+                                        R"({"saga":"t","reason":"by its name"})");
+        CHECK_MESSAGE(said.find("sharded") != std::string::npos, said);
+        CHECK_MESSAGE(said.find("ask saga-ctl.granter.retry") != std::string::npos, said);
+    });
+}
+
+TEST_CASE("shards: an older database that is moved leaves its original behind") {
+    on_each_split([](Split& s) {
+        s.stop_granter();
+        const std::string file = s.l.file("granter"), copy = s.l.folder / "older.db";
+        fs::copy_file(file, copy);
+        for (int i = 0; i < 2; ++i) {
+            s.l.start_granter();
+            REQUIRE(s.l.drive_all([&] { return s.l.ready(); }));
+            s.stop_granter();
+        }
+        const std::string original = s.l.folder / "original.db";
+        fs::rename(file, original);
+        fs::rename(copy, file);
+        s.move(2);
+        s.start(2);
+        fs::rename(original, file);
+        s.l.start_granter();
+        REQUIRE(drive(s.all(), [&] { return !s.l.granting->running(); }));
+        CHECK(s.l.granting->failure().find("granter runs in 2 shards") == 0);
+        s.l.granting.reset();
+        for (const auto& each : s.shards) CHECK(each->running());
+    });
+}
+
+TEST_CASE("shards: what a move left that came to nothing takes nobody's place") {
+    on_each_split([](Split& s) {
+        s.stop_granter();
+        s.move(2);
+        const std::string stale = s.l.file("granter-0-of-2") + ".moving";
+        fs::copy_file(s.l.file("granter") + ".moved", stale);
+        CHECK(s.moved(2).find("is of a move that came to nothing: remove it") != std::string::npos);
+        CHECK(fs::exists(s.l.file("granter-0-of-2")));
+        CHECK(fs::exists(stale));
+        fs::remove(stale);
+        CHECK(s.moved(2).find("granter runs in 2 shards already") == 0);
+    });
+}
+
 TEST_CASE("shards: a part of an answer is none") {
     on_each_split([](Split& s) {
         s.stop_granter();

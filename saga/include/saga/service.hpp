@@ -147,8 +147,8 @@ class Service {
     /// Each row of `table` is of the saga whose id its `column` holds, which is part of each of its
     /// keys. A service all of whose tables say so can run in shards (`--shard 0/4`), with the sagas
     /// of some partitions in a file each, and move to another number of them (`--reshard`). What
-    /// sagas share, a product's stock, is of none, and keeps its service whole; so does Tx::lock,
-    /// for a lock does not reach over shards.
+    /// sagas share, a product's stock, is of none, and keeps its service whole. Of two sagas in two
+    /// shards each can hold the same Tx::lock: it does not reach over shards.
     void by_saga(std::string table, std::string column);
 
     const Contract& contract() const { return *contract_; }

@@ -303,6 +303,44 @@ TEST_CASE("reshard: tables that point at each other come in any order") {
     CHECK(lines == 2);
 }
 
+TEST_CASE("reshard: a row that points at another saga's keeps its service whole") {
+    const std::vector<std::string> tables{
+        "CREATE TABLE bill (order_id TEXT PRIMARY KEY, before TEXT REFERENCES bill)"};
+    const std::vector<detail::TableBySaga> by_saga{{"bill", "order_id"}};
+    World w;
+    {
+        Store store(at(w.file({})), tables);
+        store.db().begin();
+        for (int nth = 0; nth < kSagas; ++nth)
+            Statement(store.db(), "INSERT INTO bill VALUES (?1, ?2)")
+                .exec(saga_name(nth), saga_name(std::max(nth - 1, 0)));
+        close_books(store, 10);
+        store.db().commit();
+    }
+    const std::string why = thrown([&] {
+        Store target(at(w.file({0, 2})), tables);
+        take_sagas(target, {0, 2}, std::vector{w.file({})}, by_saga);
+    });
+    CHECK(why.find("rows of bill refer to those of another saga") != std::string::npos);
+}
+
+TEST_CASE("reshard: a saga's id stays the text that it is") {
+    const auto why = [](std::string_view type) {
+        Folder folder;
+        const std::vector<std::string> table{fmt::format("CREATE TABLE t (saga {})", type)};
+        const Store store(at(folder.file("x.db")), table);
+        return thrown([&] {
+            require_by_saga(const_cast<Store&>(store).db(),
+                            std::vector<detail::TableBySaga>{{"t", "saga"}});
+        });
+    };
+    for (const char* type : {"", "TEXT", "VARCHAR(64)", "BLOB"}) CHECK(why(type) == "");
+    for (const char* type : {"INTEGER", "STRING", "REAL", "NUMERIC"}) {
+        CAPTURE(type);
+        CHECK(why(type).find("declare it TEXT") != std::string::npos);
+    }
+}
+
 TEST_CASE("reshard: a number that is unique in one shard would not be in two") {
     const auto why = [](const char* table) {
         Folder folder;
