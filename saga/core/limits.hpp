@@ -82,6 +82,8 @@ inline constexpr std::size_t kMaxAsked = 512;
 /// Places for sagas whose rows are kept in memory, each of a few hundred bytes: four times as many
 /// as are under way when scripts/bench saturates a service. A power of two.
 inline constexpr std::size_t kRecentSagas = 4'096;
+/// Rows of a saga that is kept so: with as many in each place they take some 16 MiB.
+inline constexpr std::size_t kRecentRows = 32;
 /// Requests that may wait for one turn; the rest are told to come back.
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// Messages that a service has to read, which was away: more than fit into memory.

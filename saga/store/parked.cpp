@@ -157,7 +157,9 @@ Aside::Aside(const Database& db)
     : insert_(db,
               "INSERT INTO aside (event_id, saga_id, step, reason, subject, message, stream_seq, "
               "stored_at, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
-      trim_(db, "DELETE FROM aside WHERE position <= (SELECT max(position) FROM aside) - ?1"),
+      trim_(db,
+            "DELETE FROM aside WHERE position IN "
+            "(SELECT position FROM aside ORDER BY position LIMIT ?1)"),
       list_(db,
             "SELECT position, event_id, saga_id, step, reason, subject, x'', stream_seq, "
             "stored_at FROM aside WHERE position > ?1 AND (?2 = '' OR saga_id = ?2) "
@@ -166,12 +168,15 @@ Aside::Aside(const Database& db)
             "SELECT position, event_id, saga_id, step, reason, subject, message, stream_seq, "
             "stored_at FROM aside WHERE position = ?1"),
       erase_(db, "DELETE FROM aside WHERE position = ?1"),
-      count_(db, "SELECT count(*) FROM aside") {}
+      count_(db, "SELECT count(*) FROM aside") {
+    reload();
+}
 
 void Aside::insert(const Row& row, Time now) {
     insert_.exec(row.event_id, row.saga_id, row.step, row.reason, row.subject, row.message,
                  row.stream_seq, row.stored_at.time_since_epoch().count(), now);
-    trim_.exec(core::kMaxAside);
+    // By their number: a move of sagas leaves gaps between the positions.
+    if (++rows_ > core::kMaxAside) rows_ -= trim_.exec(rows_ - core::kMaxAside);
 }
 
 namespace {
@@ -202,10 +207,11 @@ std::optional<Aside::Row> Aside::find(std::int64_t position) {
 }
 
 void Aside::erase(std::int64_t position) {
-    erase_.exec(position);
+    rows_ -= erase_.exec(position);
 }
-std::int64_t Aside::count() {
-    return number(count_);
+
+void Aside::reload() {
+    rows_ = number(count_);
 }
 
 }  // namespace saga::store

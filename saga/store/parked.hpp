@@ -87,10 +87,12 @@ class Aside {
     std::vector<Row> list(std::int64_t after, std::string_view saga_id, std::size_t most);
     std::optional<Row> find(std::int64_t position);
     void erase(std::int64_t position);
-    std::int64_t count();
+    std::int64_t count() const { return rows_; }
+    void reload();  ///< After a rollback.
 
   private:
     Statement insert_, trim_, list_, find_, erase_, count_;
+    std::int64_t rows_ = 0;
 };
 
 }  // namespace saga::store

@@ -58,7 +58,8 @@ void Store::fill(core::SagaState& state) {
 
 /// What waits is changed by what it waits for, of other sagas too.
 void Store::keep(core::SagaState state) {
-    if (state.row.key != 0 && state.parked.empty()) recent_.put(std::move(state));
+    const bool small = state.steps.size() + state.arrived.size() <= core::kRecentRows;
+    if (state.row.key != 0 && small && state.parked.empty()) recent_.put(std::move(state));
 }
 
 void Store::rollback() {
@@ -66,6 +67,7 @@ void Store::rollback() {
     recent_.clear();
     outbox.reload();
     parked.reload();
+    aside.reload();
     locks.reload();
     cursor.reload();
     meta.reload();

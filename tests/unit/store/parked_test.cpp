@@ -101,6 +101,21 @@ TEST_CASE("aside: keeps the newest, and only so many") {
     CHECK(!f.store.aside.find(row->position));
 }
 
+TEST_CASE("aside: a number that was skipped takes nobody's place") {
+    Fresh f;
+    const auto put = [&] {
+        f.store.aside.insert({.event_id = id(1), .step = {}, .reason = "junk", .message = {}},
+                             at_ms(1));
+    };
+    put();
+    f.store.db().exec("UPDATE sqlite_sequence SET seq = 3 * 10000 WHERE name = 'aside'");
+    put();
+    CHECK(f.store.aside.count() == 2);
+    f.store.aside.erase(1);
+    f.store.rollback();
+    CHECK(f.store.aside.count() == 0);
+}
+
 TEST_CASE("parked: listed page by page, and by saga") {
     Fresh f;
     for (int i = 0; i < 5; ++i) park(f.store, i % 2, Parking::retry);

@@ -89,6 +89,18 @@ TEST_CASE("store: what it keeps of a saga is what the tables have, also after a 
     CHECK(f.store.load("o1").parked.empty());
 }
 
+TEST_CASE("store: what has many rows is not kept in memory") {
+    Fresh f;
+    core::SagaState state = f.store.load("o1");
+    f.store.sagas.insert(state.row, at_ms(1));
+    state.steps.resize(core::kRecentRows);
+    f.store.keep(state);
+    CHECK(f.store.load("o1").steps.size() == core::kRecentRows);
+    state.steps.resize(core::kRecentRows + 1);
+    f.store.keep(state);
+    CHECK(f.store.load("o1").steps.empty());  // the tables have none
+}
+
 TEST_CASE("store: a saga that is loaded by its key is changed in one place alone") {
     Fresh f;
     const auto many = static_cast<std::int64_t>(core::kRecentSagas) * 3;
