@@ -21,7 +21,8 @@ constexpr auto kIdempotencyKey = "Idempotency-Key";
 /// would leave calls, clients and a bank deaf for six.
 constexpr std::chrono::milliseconds kPing{2'000};
 constexpr int kPingsUnanswered = 2;
-/// Whoever serves waits so long for the broker to know of it: then one that says it is open is.
+/// Whoever serves waits so long for the broker to know of it: then one that says it is open is. As
+/// long as the broker may take for any answer (core::kApiTimeout).
 constexpr std::chrono::milliseconds kHearsOfUs{5'000};
 
 std::string body_of(natsMsg* message) {

@@ -387,8 +387,7 @@ void Link::backfill_more(Time time) {
 
 void Link::read() {
     state_ = LinkState::reading;
-    first_ = false;
-    missed_to_ = stream_.state.last_seq;
+    if (std::exchange(first_, false)) missed_to_ = stream_.state.last_seq;
     reader_.open(store_.cursor.position().seq + 1, worker_.subscription().filters(), now_);
     relay_.connected(stream_.state.last_seq);
     relay_.passed(store_.cursor.position().seq);

@@ -49,8 +49,8 @@ class Link {
     const std::optional<std::string>& refusal() const { return refusal_; }
     /// Why it is not reading.
     std::string trouble() const;
-    /// With what the stream ended when it began to read: up to there is what came while the service
-    /// was away.
+    /// With what the stream ended when this process began to read: up to there is what came while
+    /// the service was away.
     std::uint64_t missed_to() const { return missed_to_; }
     std::uint64_t rewinds() const { return rewinds_; }
     const bus::Server& server() const { return server_; }

@@ -195,7 +195,6 @@ class Worker {
     Reply command(const detail::CommandCode& command, const Request& request);
     Reply undo(const detail::CommandCode& command, const Request& request);
     void mine(const core::Message& message);
-    core::Saga rules(core::SagaState& state);
     core::Saga begin(core::SagaState& state, Origin origin, bool apart = false);
     bool count(const std::string& item, const std::function<void()>& too_often, int weight = 1,
                int most = core::kMaxCrashes);

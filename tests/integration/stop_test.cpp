@@ -247,5 +247,14 @@ TEST_CASE("stop: what came while a service was away is its backlog, and nothing 
             CHECK(l.auditing->node().backlog() == 0);
             return checked() == 12 && l.at_rest();
         }));
+
+        for (int i = 0; i < 6; ++i) ask(l.broker, others, fmt::format("last{}", i), 1);
+        REQUIRE(drive(others, [&] { return told(l, 18); }));
+        l.broker.kill();  // nobody was away but the broker
+        l.broker.start();
+        REQUIRE(l.drive_all([&] {
+            CHECK(l.auditing->node().backlog() == 0);
+            return checked() == 18 && l.at_rest();
+        }));
     });
 }
