@@ -16,7 +16,7 @@ namespace saga::store {
 using RowCounts = std::map<std::string, std::int64_t>;
 
 /// Throws Error, in one sentence that says what to do, unless every table of the author's says by
-/// which column its rows belong to a saga.
+/// which column its rows belong to a saga, keeps the ids there as they are, and has no key without.
 void require_by_saga(const Database& db, std::span<const detail::TableBySaga> tables);
 
 /// Copies into `target`, a database without a saga, all that the databases at `sources` hold of the

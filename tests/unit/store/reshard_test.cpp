@@ -265,19 +265,6 @@ TEST_CASE("reshard: shards of two services, or of two streams, are not one") {
               .find("another stream") != std::string::npos);
 }
 
-TEST_CASE("reshard: a table that does not say whose its rows are keeps its service whole") {
-    World w;
-    w.write({}, 10);
-    const Store store(at(w.file({})), kTables);
-    const auto why = [&](std::vector<detail::TableBySaga> tables) {
-        return thrown([&] { require_by_saga(const_cast<Store&>(store).db(), tables); });
-    };
-    CHECK(why(kBySaga) == "");
-    CHECK(why({{"payment", "order_id"}}).find("the table touched does not say whose") == 0);
-    CHECK(why({{"payment", "order_id"}, {"touched", "saga"}}).find("has no column saga") !=
-          std::string::npos);
-}
-
 TEST_CASE("reshard: tables that point at each other come in any order") {
     const std::vector<std::string> tables{
         "CREATE TABLE bill (order_id TEXT PRIMARY KEY);"
@@ -322,45 +309,6 @@ TEST_CASE("reshard: a row that points at another saga's keeps its service whole"
         take_sagas(target, {0, 2}, std::vector{w.file({})}, by_saga);
     });
     CHECK(why.find("rows of bill refer to those of another saga") != std::string::npos);
-}
-
-TEST_CASE("reshard: a saga's id stays the text that it is") {
-    const auto why = [](std::string_view type) {
-        Folder folder;
-        const std::vector<std::string> table{fmt::format("CREATE TABLE t (saga {})", type)};
-        const Store store(at(folder.file("x.db")), table);
-        return thrown([&] {
-            require_by_saga(const_cast<Store&>(store).db(),
-                            std::vector<detail::TableBySaga>{{"t", "saga"}});
-        });
-    };
-    for (const char* type : {"", "TEXT", "VARCHAR(64)", "BLOB"}) CHECK(why(type) == "");
-    for (const char* type : {"INTEGER", "STRING", "REAL", "NUMERIC"}) {
-        CAPTURE(type);
-        CHECK(why(type).find("declare it TEXT") != std::string::npos);
-    }
-}
-
-TEST_CASE("reshard: a number that is unique in one shard would not be in two") {
-    const auto why = [](const char* table) {
-        Folder folder;
-        const Store store(at(folder.file("x.db")), std::vector<std::string>{table});
-        return thrown([&] {
-            require_by_saga(const_cast<Store&>(store).db(),
-                            std::vector<detail::TableBySaga>{{"t", "saga"}});
-        });
-    };
-    CHECK(why("CREATE TABLE t (saga TEXT)") == "");
-    CHECK(why("CREATE TABLE t (saga TEXT, nth INT, PRIMARY KEY (saga, nth))") == "");
-    CHECK(why("CREATE TABLE t (saga TEXT, nth INT, PRIMARY KEY (nth, saga)) WITHOUT ROWID") == "");
-    for (const char* table : {"CREATE TABLE t (id INTEGER PRIMARY KEY, saga TEXT)",
-                              "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, saga TEXT)",
-                              "CREATE TABLE t (saga TEXT PRIMARY KEY, name TEXT UNIQUE)",
-                              "CREATE TABLE t (saga TEXT, name TEXT);"
-                              "CREATE UNIQUE INDEX one ON t (name)"}) {
-        CAPTURE(table);
-        CHECK(why(table).find("two shards would give it out twice") != std::string::npos);
-    }
 }
 
 TEST_CASE("reshard: what two shards lock has one holder first") {
