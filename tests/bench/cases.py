@@ -1,11 +1,10 @@
 """What is measured. A case takes the arguments and returns one run's figures, by name."""
 import json
 import statistics
-import subprocess
 import time
 
 import history
-from stand import SERVICES, Chain, Failure, Stand, house, memory_mib, wait_for
+from stand import SERVICES, Chain, Failure, Skipped, Stand, house, memory_mib, said, wait_for
 
 WINDOW = 1_000  # orders under way at saturation
 IDLE = 10  # seconds over which rest is measured
@@ -130,21 +129,17 @@ def backlog(given):
         usual = stand.load(many(given, 5_000, 20_000), window=WINDOW)["sagas_per_second"]
         quiet = stand.load(rate * 10, rate=rate, sku="NONE")
         stand.kill("payment")
-        waiting = subprocess.Popen(stand.load_command(orders, window=orders),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        waiting = stand.begin_load(orders, window=orders)
         reserved = "inventory.done.StockReserved"
         wait_for("all wait for payment", lambda: stand.broker.events(reserved) >= orders, waiting,
                  seconds=300)
         stand.rest()
         began = time.monotonic()
         stand.start("payment")
-        others = subprocess.Popen(
-            stand.load_command(int(orders / usual * rate), rate=rate, sku="NONE"),
-            stdout=subprocess.PIPE)
-        if waiting.wait() != 0:
-            raise Failure(waiting.stderr.read().decode())
+        others = stand.begin_load(int(orders / usual * rate), rate=rate, sku="NONE")
+        stand.loaded(waiting)
         seconds = time.monotonic() - began
-        beside = json.loads(others.communicate()[0])
+        beside = stand.loaded(others)
         stand.rest()
         audited(stand)
     return {"drained_per_second": orders / seconds, "ratio": orders / seconds / usual,
@@ -171,14 +166,12 @@ def shipped(given, count, batch):
     orders = many(given, 5_000, 40_000)
     with stand_of(given) as stand:
         stand.stop("shipping")
-        waiting = subprocess.Popen(stand.load_command(orders, window=orders),
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        waiting = stand.begin_load(orders, window=orders)
         before = stand.broker.events("shipping.done.OrderShipped")
         wait_for("all wait for shipping",
                  lambda: stand.broker.events("payment.done.PaymentTaken") >= before + orders,
                  waiting, seconds=300)
-        waiting.kill()
-        waiting.wait()
+        stand.end_load(waiting)
         for name in ("order", "inventory", "payment"):
             stand.stop(name)
         stand.args = ["--batch", str(batch)]
@@ -220,8 +213,7 @@ def durable(given):
     """A broker that syncs before each PubAck, from nats-server 2.10 on, beside one that waits."""
     orders, rounds = many(given, 2_000, 10_000), many(given, 3, 5)
     if [int(each) for each in house.version(given.nats_server).split(".")[:2]] < [2, 10]:
-        print("    this server cannot: give --nats-server a newer one")
-        return {}
+        raise Skipped("this nats-server cannot: give --nats-server a newer one")
     rates = {"lazy": [], "always": []}
     with stand_of(given) as lazy, stand_of(given, sync="always") as always:
         stands = {"lazy": lazy, "always": always}
@@ -241,7 +233,8 @@ def durable(given):
 def recovery(given):
     """Payment is killed with -9 at 100 orders a second: its first event, and the longest order."""
     with stand_of(given) as stand:
-        load = subprocess.Popen(stand.load_command(1_000, rate=100), stdout=subprocess.PIPE)
+        load = stand.begin_load(1_000, rate=100)
+
         def taken():
             return stand.broker.events("payment.done.PaymentTaken")
         wait_for("some are paid", lambda: taken() > 400, load)
@@ -251,7 +244,7 @@ def recovery(given):
         stand.start("payment")
         wait_for("another one is paid", lambda: taken() > before, load)
         first = time.monotonic() - began
-        longest = json.loads(load.communicate()[0])["max_ms"]
+        longest = stand.loaded(load)["max_ms"]
         audited(stand)
     return {"first_event_s": first, "longest_order_ms": longest}
 
@@ -309,10 +302,9 @@ def idle(given):
 
 def micro(given):
     """One thing at a time, in nanoseconds."""
-    said = json.loads(subprocess.check_output(
-        [given.build / "tests/bench/micro", "--benchmark_format=json",
-         f"--benchmark_min_time={many(given, 0.1, 1)}"], stderr=subprocess.DEVNULL))
-    return {f"{each['name']}_ns": each["cpu_time"] for each in said["benchmarks"]}
+    figures = json.loads(said(given.build / "tests/bench/micro", "--benchmark_format=json",
+                              f"--benchmark_min_time={many(given, 0.1, 1)}"))
+    return {f"{each['name']}_ns": each["cpu_time"] for each in figures["benchmarks"]}
 
 
 CASES = {case.__name__: case for case in (throughput, latency, growth, backlog, shards, cluster,

@@ -1,4 +1,5 @@
-"""Real processes under load: a broker, and the shop or its floor, in a folder of their own."""
+"""Real processes under load: a broker, and the shop or its floor, in a folder of their own. What
+fails leaves its folder, and prints where that is; what is interrupted leaves nothing."""
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/process"))
 import house  # noqa: E402
+import landscape  # noqa: E402
 import raw_nats  # noqa: E402
 
 PATIENCE = 60  # seconds, for a start or a stop
@@ -23,6 +25,10 @@ STOCK = "sku,name,unit_price_cents,units_in_stock\nTHING,Thing,100,1000000000\n"
 Failure = house.Failure
 
 
+class Skipped(Exception):
+    """A case that cannot be measured here; the text says why."""
+
+
 def wait_for(what, ready, process, seconds=PATIENCE):
     """As house.wait_for, of a process that has to run meanwhile."""
     def look():
@@ -31,28 +37,44 @@ def wait_for(what, ready, process, seconds=PATIENCE):
     return house.wait_for(what, look, seconds)
 
 
+def said(*command):
+    """What a program prints; a Failure with its reason where it fails."""
+    ran = subprocess.run(command, capture_output=True, text=True)
+    house.expect(ran.returncode == 0, f"{pathlib.Path(command[0]).name} ended with "
+                 f"{ran.returncode}: {ran.stderr.strip()}")
+    return ran.stdout
+
+
+def begun(command, stdout, stderr):
+    return subprocess.Popen(command, stdout=stdout, stderr=stderr,
+                            preexec_fn=landscape.die_with_us)
+
+
 class Broker:
     """So many nats-servers with JetStream on free ports, and the engine's streams in each."""
 
-    def __init__(self, build, folder, server, nodes=1, sync=None):
-        ports = [house.free_port() for _ in range(nodes)]
-        routes = [house.free_port() for _ in range(nodes)]
-        self.port = ports[0]
-        self.url = ",".join(f"nats://127.0.0.1:{port}" for port in ports)
+    def __init__(self, folder, server, nodes=1, sync=None):
+        self.folder, self.server, self.sync = folder, server, sync
+        self.ports = [house.free_port() for _ in range(nodes)]
+        self.url = ",".join(f"nats://127.0.0.1:{port}" for port in self.ports)
         self.log = open(folder / "nats.log", "w")
-        self.processes = []
-        for nth, port in enumerate(ports):
-            words = [server, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd",
-                     folder / f"nats-{nth}"]
+        self.processes, self.nats = [], None
+
+    def start(self, build):
+        nodes = len(self.ports)
+        routes = [house.free_port() for _ in range(nodes)]
+        for nth, port in enumerate(self.ports):
+            words = [self.server, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd",
+                     self.folder / f"nats-{nth}"]
             if nodes > 1:
                 words += ["-n", f"n{nth}", "--cluster_name", "bench", "--cluster",
                           f"nats://127.0.0.1:{routes[nth]}", "--routes",
                           ",".join(f"nats://127.0.0.1:{each}" for each in routes)]
-            if sync:
-                config = folder / f"nats-{nth}.conf"
-                config.write_text(f'jetstream {{ sync_interval: "{sync}" }}\n')
+            if self.sync:
+                config = self.folder / f"nats-{nth}.conf"
+                config.write_text(f'jetstream {{ sync_interval: "{self.sync}" }}\n')
                 words += ["-c", config]
-            self.processes.append(subprocess.Popen(words, stdout=self.log, stderr=self.log))
+            self.processes.append(begun(words, self.log, self.log))
         wait_for("the nats-server listens", self.listens, self.processes[0])
         command = [build / "saga/cli/saga", "bootstrap", "--server", self.url, "--replicas",
                    str(nodes)]
@@ -61,7 +83,7 @@ class Broker:
 
     def listens(self):
         try:
-            raw_nats.RawNats(self.port)
+            self.nats = raw_nats.RawNats(self.ports[0])
             return True
         except OSError:
             return False
@@ -69,10 +91,12 @@ class Broker:
     def events(self, kind):
         """How many of "payment.done.PaymentTaken" the stream has."""
         body = json.dumps({"subjects_filter": f"saga.{kind}.>"}).encode()
-        said = raw_nats.RawNats(self.port).request("$JS.API.STREAM.INFO.SAGA", body)
-        return sum((json.loads(said)["state"].get("subjects") or {}).values())
+        info = self.nats.request("$JS.API.STREAM.INFO.SAGA", body)
+        return sum((json.loads(info)["state"].get("subjects") or {}).values())
 
     def end(self):
+        if self.nats:
+            self.nats.close()
         for process in self.processes:
             stop(process)
         self.log.close()
@@ -84,26 +108,24 @@ class Site:
     def __init__(self, build, server, **broker):
         self.build = build
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="saga-bench-"))
-        self.processes, self.runs = {}, 0
+        self.processes, self.loads, self.runs = {}, [], 0
+        self.broker = Broker(self.folder, server, **broker)
+        self.url = self.broker.url
         try:
-            self.broker = Broker(self.build, self.folder, server, **broker)
-            self.url = self.broker.url
+            self.broker.start(build)
             self.furnish()
-        except BaseException:
-            self.end()
+        except BaseException as reason:
+            self.end(reason)
             raise
 
-    def spawn(self, name, command):
+    def spawn(self, name, command, stdout=None):
         with open(self.folder / f"{name}.log", "a") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log)
+            return begun(command, stdout or log, log)
 
     def ready(self, name):
         log = self.folder / f"{name}.log"
-        try:
-            wait_for(f"{name} is ready",
-                     lambda: re.search(r"\bready$", log.read_text(), re.M), self.processes[name])
-        except Failure as failure:
-            raise Failure(f"{failure}:\n{log.read_text()}") from None
+        wait_for(f"{name} is ready", lambda: re.search(r"\bready$", log.read_text(), re.M),
+                 self.processes[name])
 
     def stop(self, name):
         stop(self.processes.pop(name))
@@ -122,10 +144,24 @@ class Site:
         return words
 
     def load(self, orders, **flags):
-        ran = subprocess.run(self.load_command(orders, **flags), capture_output=True, text=True)
-        if ran.returncode != 0:
-            raise Failure(f"{ran.stderr.strip()}\n{self.last_words()}")
-        return json.loads(ran.stdout)
+        return self.loaded(self.begin_load(orders, **flags))
+
+    def begin_load(self, orders, **flags):
+        """A load beside what the case does; loaded() waits for its figures."""
+        load = self.spawn("load", self.load_command(orders, **flags), subprocess.PIPE)
+        self.loads.append(load)
+        return load
+
+    def loaded(self, load):
+        figures = load.communicate()[0]
+        self.loads.remove(load)
+        house.expect(load.returncode == 0, f"the load ended with {load.returncode}")
+        return json.loads(figures)
+
+    def end_load(self, load):
+        self.loads.remove(load)
+        load.kill()
+        load.communicate()
 
     def rest(self):
         """Waits until the services that run have read and sent all that there is."""
@@ -134,9 +170,8 @@ class Site:
             for each in self.services() if each["service"] in self.processes), 300)
 
     def services(self):
-        said = subprocess.check_output([self.build / "saga/cli/saga", "services", "--server",
-                                        self.url, "--json"])
-        return json.loads(said)
+        return json.loads(said(self.build / "saga/cli/saga", "services", "--server", self.url,
+                               "--json"))
 
     def mib(self, name, suffix):
         path = self.folder / name / f"{name}{suffix}"
@@ -155,20 +190,24 @@ class Site:
     def wake_ups(self):
         return {name: wake_ups(process.pid) for name, process in self.processes.items()}
 
-    def end(self):
+    def end(self, reason=None):
+        while self.loads:
+            self.end_load(self.loads[0])
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             stop(process)
-        if hasattr(self, "broker"):
-            self.broker.end()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.broker.end()
+        if isinstance(reason, Exception):
+            print(f"{self.last_words()}\nlogs and data: {self.folder}", file=sys.stderr)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.end()
+    def __exit__(self, _, reason, *__):
+        self.end(reason)
 
 
 class Stand(Site):
@@ -200,8 +239,7 @@ class Stand(Site):
 
     def split(self, name, shards):
         """A service that is stopped is to run in so many shards."""
-        subprocess.run(self.command(name, "--reshard", str(shards)), check=True,
-                       stdout=subprocess.DEVNULL)
+        said(*self.command(name, "--reshard", str(shards)))
 
     def open(self, name, shards):
         if shards == 1:

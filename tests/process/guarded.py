@@ -82,7 +82,7 @@ include ./users.conf
             env["NATS_URL"] = f"nats://localhost:{self.port}"
         if user not in landscape.SERVICES:
             env["NATS_INBOX_PREFIX"] = f"_INBOX.{user}"
-        return landscape.Command([self.house.program(program), *map(str, args)],
+        return landscape.Command(self.house, [self.house.program(program), *map(str, args)],
                                  self.house.environment(**env))
 
     def run(self, program, user, *args, code=0, seconds=60):

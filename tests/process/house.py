@@ -45,6 +45,11 @@ def wait_for(what, condition, seconds=30):
         time.sleep(BREATH)
 
 
+def end_when_told():
+    """SIGTERM, which Meson sends when time is up, leaves nothing running."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("killed"))
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -175,7 +180,7 @@ def run_case(case, server, seed, given):
 
 
 def main(*cases):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("killed"))  # Meson's, after its time limit
+    end_when_told()
     given = arguments()
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1_000_000)
     if not NORTHWIND.is_dir():

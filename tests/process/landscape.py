@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 
 import house as h
 
@@ -34,13 +35,16 @@ def children(pid):
 
 
 class Command:
-    """A program that ran to its end, or runs beside the test."""
+    """A program that ran to its end, or runs beside the test. Until it has ended, what it says
+    stands in the house's folder: NAME-….out and NAME-….err."""
 
-    def __init__(self, args, env, **more):
-        self.args = args
-        self.process = subprocess.Popen(args, env=env, stdin=subprocess.DEVNULL, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        preexec_fn=die_with_us, **more)
+    def __init__(self, house, args, env):
+        self.args, self.code = args, None
+        handle, out = tempfile.mkstemp(".out", f"{pathlib.Path(args[0]).name}-", house.folder)
+        self.told = (pathlib.Path(out), pathlib.Path(out).with_suffix(".err"))
+        with open(handle, "w") as out, open(self.told[1], "w") as err:
+            self.process = subprocess.Popen(args, env=env, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=err, preexec_fn=die_with_us)
 
     def running(self):
         return self.process.poll() is None
@@ -48,12 +52,15 @@ class Command:
     def end(self, seconds=60):
         """Its exit code, once it has ended; `out` and `err` are what it said."""
         try:
-            self.out, self.err = self.process.communicate(
-                timeout=seconds * h.PATIENCE)
+            self.process.wait(seconds * h.PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise h.Failure(f"{self} has not ended after {seconds} s") from None
-        self.code = self.process.returncode
+        if self.code is None:
+            self.code = self.process.returncode
+            self.out, self.err = [path.read_text() for path in self.told]
+            for path in self.told:
+                path.unlink()
         return self
 
     def json(self):
@@ -61,7 +68,7 @@ class Command:
 
     def kill(self):
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
     def close(self):
         self.end()
@@ -122,7 +129,7 @@ class Landscape:
         for words in (("services",), ("dlq", "ls"), ("outbox",), ("ls", "--status", "stuck"),
                       ("ls", "--status", "running")):
             try:
-                result = Command([self.house.program("saga"), *words],
+                result = Command(self.house, [self.house.program("saga"), *words],
                                  self.house.environment(NATS_URL=self.url)).end(20)
                 said.append(f"saga {' '.join(words)}\n{result.out[:4000]}{result.err[:500]}")
             except h.Failure as failure:
@@ -166,8 +173,9 @@ class Landscape:
 
     def open_service(self, name, *args):
         """A service that is none of saga dev's; on its data. Returns when it is ready."""
-        service = Command([self.house.program(name), "--data", str(self.house.folder / "data"),
-                           *args], self.house.environment(NATS_URL=self.url, **self.env))
+        service = Command(
+            self.house, [self.house.program(name), "--data", str(self.house.folder / "data"),
+                         *args], self.house.environment(NATS_URL=self.url, **self.env))
         self.house.open.append(service)
 
         def ready():
@@ -187,7 +195,7 @@ class Landscape:
     # ---- commands
 
     def begin(self, name, *args):
-        command = Command([self.house.program(name), *map(str, args)],
+        command = Command(self.house, [self.house.program(name), *map(str, args)],
                           self.house.environment(NATS_URL=self.url))
         self.house.open.append(command)
         return command
@@ -200,6 +208,7 @@ class Landscape:
     def observe(self, folder, *more):
         """An observer that has read all there is."""
         observer = Command(
+            self.house,
             [self.house.program("observer"), "--data", str(self.house.folder / folder), *more],
             self.house.environment(NATS_URL=self.url))
         self.house.open.append(observer)

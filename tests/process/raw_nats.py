@@ -49,6 +49,7 @@ class RawNats:
         `seconds` where they are given: from here on the connection waits no longer for anything."""
         inbox = f"_INBOX.raw.{id(self)}.{self.inboxes + 1}"
         self.subscribe(inbox)
+        self._send(f"UNSUB {self.inboxes} 1\r\n")  # after the first answer
         self.publish(subject, body, inbox)
         if seconds is not None:
             self.socket.settimeout(seconds)
