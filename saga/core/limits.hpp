@@ -88,15 +88,21 @@ inline constexpr std::size_t kRecentRows = 32;
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// Messages that a service has to read, which was away: more than fit into memory.
 inline constexpr std::uint64_t kBacklog = kMaxReady;
-/// It rests for so many times as long as it waited for a processor. Measured on two cores that five
-/// processes fill (scripts/bench backlog): without, orders beside a backlog take 25 times as long
-/// as usual; with 4, four times.
-inline constexpr int kRests = 4;
+/// It rests for so many times as long as it waited for a processor: where it has waited for a tenth
+/// of what it ran, as long as the next bound lets it. Measured on two cores that five processes
+/// fill (scripts/bench backlog): without rests orders beside a backlog take 25 times as long.
+inline constexpr int kRests = 20;
 /// And at most for so many times as long as it ran: then a backlog drains as fast as the landscape
-/// works at saturation, however many others there are. With 2 it takes a tenth longer.
-inline constexpr double kRestsToRuns = 1.5;
+/// works at saturation, however many others there are.
+inline constexpr double kRestsToRuns = 2;
 /// And never longer: whoever asks a service that has a backlog, or stops it, waits for that.
 inline constexpr auto kLongestRest = 50ms;
+/// Of less than such a rest nobody is the reason: where processors are idle a round waits for
+/// microseconds.
+inline constexpr auto kNoticeable = 1ms;
+/// Items of a round while others wait: with 512 the slowest of a hundred orders beside a backlog
+/// take twice as long, with 64 the backlog takes a third longer.
+inline constexpr std::size_t kCourteousItems = 128;
 /// After an unclean stop so many items are taken one at a time, each counted beforehand.
 inline constexpr int kCarefulItems = 64;
 /// Times that an item may be on the table when the process dies.

@@ -8,7 +8,7 @@
 
 namespace saga::runtime {
 
-std::chrono::nanoseconds Courtesy::rest(std::uint64_t backlog) {
+Courtesy::Pace Courtesy::after_round(std::uint64_t backlog) {
     if (backlog < core::kBacklog) {
         last_.reset();
         return {};
@@ -19,8 +19,10 @@ std::chrono::nanoseconds Courtesy::rest(std::uint64_t backlog) {
     const Times last = std::exchange(last_, now).value_or(now);
     const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>((now.ran - last.ran) *
                                                                            core::kRestsToRuns);
-    return std::min<std::chrono::nanoseconds>(
+    const auto rest = std::min<std::chrono::nanoseconds>(
         {(now.waited - last.waited) * core::kRests, most, core::kLongestRest});
+    if (rest < core::kNoticeable) return {rest};
+    return {rest, core::kCourteousItems};
 }
 
 }  // namespace saga::runtime

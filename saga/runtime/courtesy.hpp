@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -17,9 +18,15 @@ class Courtesy {
     /// nanoseconds (proc(5), Documentation/scheduler/sched-stats.rst). Without it there is no rest.
     explicit Courtesy(std::string path = "/proc/thread-self/schedstat") : path_(std::move(path)) {}
 
+    /// How to go on: a rest, and then a round of so many items at most. Where others wait it is a
+    /// small one: whatever a round sets free comes to them at once, and keeps them as busy.
+    struct Pace {
+        std::chrono::nanoseconds rest{};
+        std::size_t items = std::numeric_limits<std::size_t>::max();
+    };
     /// To be called after each round, with how many messages there are to read, of those and behind
-    /// those that came while the service was away: how long to rest before the next round.
-    std::chrono::nanoseconds rest(std::uint64_t backlog);
+    /// those that came while the service was away.
+    Pace after_round(std::uint64_t backlog);
 
   private:
     struct Times {

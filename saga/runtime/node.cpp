@@ -64,7 +64,7 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
 
 // ---- a turn -------------------------------------------------------------------------------------
 
-bus::Steady Node::turn() {
+bus::Steady Node::turn(std::size_t items) {
     now_ = clock_.steady();
     // Whoever asked for us while we were paused had no answer, and may have taken over.
     if (now_ - kBeat >= expected_) ownership_.doubt(now_);
@@ -77,7 +77,7 @@ bus::Steady Node::turn() {
             listen();
             gather();
             if (!alone()) {
-                work();
+                work(items);
                 prune();
             }
             backups_.step();
@@ -154,7 +154,7 @@ void Node::gather() {
     }
 }
 
-void Node::work() {
+void Node::work(std::size_t items) {
     more_ = false;
     if (!may_act()) return;
     const Time time = timeline_.now();
@@ -168,7 +168,7 @@ void Node::work() {
     }
     std::vector<std::int64_t> answered;
     for (const CallResult& result : in_.answers) answered.push_back(result.call);
-    Committed done = worker_.round(in_, time);
+    Committed done = worker_.round(in_, time, items);
     answered.resize(answered.size() - in_.answers.size());  // taken from the front
     answered_calls(answered);
     disk_.clear();

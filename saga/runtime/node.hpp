@@ -1,6 +1,7 @@
 // One instance of a service: everything but its thread.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -35,7 +36,8 @@ class Node final : public bus::Listener {
 
     /// One bounded round: what has come, one transaction, what is to be sent. Returns when the next
     /// one is due unless something comes before. Throws what stops the process, in one sentence.
-    bus::Steady turn();
+    /// The transaction has the worker's batch of items at most, and no more than `items`.
+    bus::Steady turn(std::size_t items = std::numeric_limits<std::size_t>::max());
 
     /// Begins to stop: takes nothing new, finishes what is on its way.
     void drain();
@@ -72,7 +74,7 @@ class Node final : public bus::Listener {
     bool may_act() const;
     bool alone() const;
     void gather();
-    void work();
+    void work(std::size_t items);
     void try_disk();
     void confirm_head();
     void start_calls();

@@ -143,9 +143,11 @@ class Watch {
 void serve(Node& node, bus::NatsBus& bus) {
     Watch watch(node);
     runtime::Courtesy courtesy;
+    runtime::Courtesy::Pace pace;
     while (stop_asked == 0) {
-        const bus::Steady until = node.turn();
-        std::this_thread::sleep_for(courtesy.rest(node.backlog()));
+        const bus::Steady until = node.turn(pace.items);
+        pace = courtesy.after_round(node.backlog());
+        std::this_thread::sleep_for(pace.rest);
         const bus::Steady now = std::chrono::steady_clock::now();
         watch.look(now);
         bus.wait(watch.next_look() > now ? std::min(until, watch.next_look()) : until);

@@ -76,10 +76,13 @@ std::vector<Worker::Item> Worker::collect(const Inbound& in, std::size_t most) {
     return items;
 }
 
-Committed Worker::round(Inbound& in, Time now) {
+Committed Worker::round(Inbound& in, Time now, std::size_t most) {
     now_ = now;
     if (careful_ > 0) return commit_one_by_one(in);
-    return commit_all(collect(in, options_.batch), in);
+    most = std::min(most, options_.batch);
+    Committed done = commit_all(collect(in, most), in);
+    done.more = done.more || done.items >= most;
+    return done;
 }
 
 /// `counted`: the name under which its one item was counted.
@@ -107,8 +110,7 @@ Committed Worker::commit_all(const std::vector<Item>& items, Inbound& in,
     in.stored_letters.clear();
     Committed done = committed();
     done.items = items.size();
-    done.more = items.size() >= options_.batch || !in.messages.empty() || !in.answers.empty() ||
-                !in.requests.empty();
+    done.more = !in.messages.empty() || !in.answers.empty() || !in.requests.empty();
     return done;
 }
 

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -90,8 +91,9 @@ class Worker {
            core::Outgoing& outgoing, Options options);
 
     /// One transaction over what is ready: retries, timers, answers, messages, requests, in this
-    /// order. Throws DiskFull, with nothing done and nothing taken, ForeignInstance, and Error.
-    Committed round(Inbound& in, Time now);
+    /// order; of a batch of them, and of `most` at most. Throws DiskFull, with nothing done and nothing taken, ForeignInstance, and Error.
+    Committed round(Inbound& in, Time now,
+                    std::size_t most = std::numeric_limits<std::size_t>::max());
 
     /// When the next retry or timer falls due, if any waits.
     std::optional<Time> next_due();

@@ -29,22 +29,26 @@ TEST_CASE("courtesy: who has a backlog rests for several times what it waited fo
     const Times times;
     runtime::Courtesy courtesy(times.path);
     times.are(7s, 5s);
-    CHECK(courtesy.rest(core::kBacklog) == 0ns);  // since when is not known
-    times.are(7s + 20ms, 5s + 2ms);
-    CHECK(courtesy.rest(core::kBacklog) == 2ms * core::kRests);
-    times.are(7s + 40ms, 5s + 2ms);
-    CHECK(courtesy.rest(core::kBacklog) == 0ns);  // it has found one at once
+    CHECK(courtesy.after_round(core::kBacklog).rest == 0ns);  // since when is not known
+    times.are(7s + 200ms, 5s + 2ms);
+    const auto pace = courtesy.after_round(core::kBacklog);
+    CHECK(pace.rest == 2ms * core::kRests);
+    CHECK(pace.items == core::kCourteousItems);
+    times.are(7s + 400ms, 5s + 2ms + 10us);
+    const auto idle = courtesy.after_round(core::kBacklog);  // it has found one at once
+    CHECK(idle.rest == 10us * core::kRests);
+    CHECK(idle.items > core::kMaxReady);
 }
 
 TEST_CASE("courtesy: not for much longer than it ran, and never for long") {
     const Times times;
     runtime::Courtesy courtesy(times.path);
     times.are(7s, 5s);
-    CHECK(courtesy.rest(core::kBacklog) == 0ns);
+    CHECK(courtesy.after_round(core::kBacklog).rest == 0ns);
     times.are(7s + 10ms, 6s);
-    CHECK(courtesy.rest(core::kBacklog) == 10ms * core::kRestsToRuns);
+    CHECK(courtesy.after_round(core::kBacklog).rest == 10ms * core::kRestsToRuns);
     times.are(9s, 9s);
-    CHECK(courtesy.rest(core::kBacklog) == core::kLongestRest);
+    CHECK(courtesy.after_round(core::kBacklog).rest == core::kLongestRest);
 }
 
 TEST_CASE("courtesy: who has read what it missed never rests") {
@@ -52,13 +56,14 @@ TEST_CASE("courtesy: who has read what it missed never rests") {
     runtime::Courtesy courtesy(times.path);
     for (const auto all : {1s, 2s, 3s}) {
         times.are(all, all);
-        CHECK(courtesy.rest(core::kBacklog - 1) == 0ns);
+        CHECK(courtesy.after_round(core::kBacklog - 1).rest == 0ns);
     }
-    CHECK(courtesy.rest(core::kBacklog) == 0ns);  // what it waited before counts for nothing
+    CHECK(courtesy.after_round(core::kBacklog).rest ==
+          0ns);  // what it waited before counts for nothing
 }
 
 TEST_CASE("courtesy: where the system says nothing there is no rest") {
     const Folder folder;
     runtime::Courtesy courtesy(folder.file("nothing"));
-    for (int round = 0; round < 3; ++round) CHECK(courtesy.rest(core::kBacklog) == 0ns);
+    for (int round = 0; round < 3; ++round) CHECK(courtesy.after_round(core::kBacklog).rest == 0ns);
 }
