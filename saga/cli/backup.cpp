@@ -1,6 +1,5 @@
 // saga backup: copies of services' databases and keys, of running services and of stopped ones.
 #include <chrono>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -8,6 +7,7 @@
 #include "saga/cli/interrupt.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
+#include "saga/cli/stopped.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/runtime/backups.hpp"
 #include "saga/runtime/key_file.hpp"
@@ -53,10 +53,7 @@ Made of_running(const Participants& participants, const std::string& service,
 }
 
 Made of_stopped(const Given& given, const std::string& service) {
-    const std::string base = fmt::format("{}/{}", given.data, service);
-    if (!std::filesystem::exists(base + ".db"))
-        throw Stop(kNotFound, fmt::format("there is no {}.db", base));
-    store::Database db({.path = base + ".db", .vfs = {}});
+    store::Database db({.path = database_in(given.data, service), .vfs = {}});
     const std::string to = given.to.empty() ? given.data + "/backups" : given.to;
     const auto now =
         std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());

@@ -52,15 +52,25 @@ std::string bash(const CLI::App& app) {
         cases, commands_of(app), flags_of(app), commands_of(app), flags_of(app), flags_of(app));
 }
 
+/// One word of fish, whatever is in it.
+std::string fish_word(std::string_view text) {
+    std::string word = "'";
+    for (const char c : text) {
+        if (c == '\'' || c == '\\') word += '\\';
+        word += c;
+    }
+    return word + "'";
+}
+
 std::string fish(const CLI::App& app) {
     std::string text = "complete -c saga -f\n";
     for_commands(app, [&](const CLI::App& each) {
-        text += fmt::format("complete -c saga -n __fish_use_subcommand -a {} -d '{}'\n",
-                            each.get_name(), each.get_description());
+        text += fmt::format("complete -c saga -n __fish_use_subcommand -a {} -d {}\n",
+                            each.get_name(), fish_word(each.get_description()));
         const auto inside = fmt::format("-n '__fish_seen_subcommand_from {}'", each.get_name());
         for_commands(each, [&](const CLI::App& below) {
-            text += fmt::format("complete -c saga {} -a {} -d '{}'\n", inside, below.get_name(),
-                                below.get_description());
+            text += fmt::format("complete -c saga {} -a {} -d {}\n", inside, below.get_name(),
+                                fish_word(below.get_description()));
         });
         for (const CLI::Option* option : each.get_options([](const CLI::Option*) { return true; }))
             for (const std::string& name : option->get_lnames())

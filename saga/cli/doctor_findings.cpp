@@ -6,6 +6,7 @@
 #include "saga/cli/buckets.hpp"
 #include "saga/cli/doctor_broker.hpp"
 #include "saga/cli/words.hpp"
+#include "saga/core/shard.hpp"
 
 namespace saga::cli {
 namespace {
@@ -78,13 +79,17 @@ class Doctor {
         if (const std::uint64_t behind = pending(each.name); behind > 0)
             what += fmt::format("; {} wait for it", count_text(behind, "message"));
         if (each.meant || !seen_.meant_known)
-            return error(each.name, what,
-                         fmt::format("start it, or saga dev --config FILE; of one that is no more: "
-                                     "nats kv del SAGA_CONTRACTS {}",
-                                     each.name));
-        warn(each.name, what + ", and is not among what saga dev runs",
-             fmt::format("start it; of one that is no more: nats kv del SAGA_CONTRACTS {}",
-                         each.name));
+            return error(each.name, what, start(each.name, ", or saga dev --config FILE"));
+        warn(each.name, what + ", and is not among what saga dev runs", start(each.name, ""));
+    }
+
+    /// A shard has no contract of its own that could go: the others work by the service's.
+    static std::string start(const std::string& name, std::string_view otherwise) {
+        const core::Instance self = core::parse_instance(name);
+        if (!self.shard.whole())
+            return fmt::format("start it, with --shard {}{}", core::text_of(self.shard), otherwise);
+        return fmt::format("start it{}; of one that is no more: nats kv del SAGA_CONTRACTS {}",
+                           otherwise, name);
     }
 
     std::uint64_t pending(const std::string& service) const {
@@ -102,7 +107,8 @@ class Doctor {
             return error(
                 each.name,
                 fmt::format("{} instances of it answer: one name is for one process", ids.size()),
-                fmt::format("nats service info {} shows them: stop all but one", each.name));
+                fmt::format("nats service info {} shows them: stop all but one",
+                            core::parse_instance(each.name).service));
         if (!each.owner.empty() && each.owner != each.state->instance)
             error(each.name,
                   fmt::format("answers from {}, while SAGA_OWNERS names another instance ({})",

@@ -44,7 +44,10 @@ flow::Programs::Words words_of(const std::vector<std::string>& given) {
 /// "payment=4", or "payment=2,4" while they are moved.
 std::map<std::string, std::set<unsigned>> shards_of(const std::vector<std::string>& given) {
     std::map<std::string, std::set<unsigned>> all;
-    for (const auto& [name, counts] : words_of(given))
+    for (const auto& [name, counts] : words_of(given)) {
+        if (counts.empty())
+            throw Stop(kUsage, fmt::format("in how many shards does {0} run? --shards {0}=4",
+                                           harmless(name)));
         for (const std::string& count : counts) {
             const auto shard = core::parse_shard("0/" + count);
             if (!shard)
@@ -52,6 +55,7 @@ std::map<std::string, std::set<unsigned>> shards_of(const std::vector<std::strin
                                                harmless(count), harmless(name)));
             all[name].insert(shard->of);
         }
+    }
     return all;
 }
 
@@ -120,12 +124,13 @@ void permissions(const Options& options, const Given& given) {
     if (!given.before.files.empty())
         for (flow::Contract& each : contracts(options, given.before))
             all.push_back(std::move(each));
+    const flow::Programs programs{.clients = words_of(given.clients),
+                                  .answers = words_of(given.answers),
+                                  .asks = words_of(given.asks),
+                                  .shards = shards_of(given.shards)};
     const std::vector<flow::User> users = [&] {
         try {
-            return flow::users_of(all, {.clients = words_of(given.clients),
-                                        .answers = words_of(given.answers),
-                                        .asks = words_of(given.asks),
-                                        .shards = shards_of(given.shards)});
+            return flow::users_of(all, programs);
         } catch (const Error& failure) {
             throw Stop(kError, harmless(failure.what()));
         }

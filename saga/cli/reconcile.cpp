@@ -2,7 +2,6 @@
 #include "saga/cli/reconcile.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "saga/cli/buckets.hpp"
@@ -10,6 +9,7 @@
 #include "saga/cli/history.hpp"
 #include "saga/cli/output.hpp"
 #include "saga/cli/participants.hpp"
+#include "saga/cli/stopped.hpp"
 #include "saga/cli/words.hpp"
 #include "saga/core/shard.hpp"
 #include "saga/core/subject.hpp"
@@ -78,9 +78,9 @@ OutboxPage pages_of(const Participants& participants, const Given& given,
                                                  "is stopped: saga reconcile {} --data FOLDER",
                                                  service, service));
         };
-    const std::string path = fmt::format("{}/{}.db", given.data, service);
-    if (!std::filesystem::exists(path)) throw Stop(kNotFound, fmt::format("there is no {}", path));
-    return [file = std::make_shared<File>(path)](std::int64_t after) { return file->page(after); };
+    return [file = std::make_shared<File>(database_in(given.data, service))](std::int64_t after) {
+        return file->page(after);
+    };
 }
 
 const char* word(What what) {

@@ -35,6 +35,16 @@ Cell bad(std::uint64_t value) {
     return {number(value), value == 0 ? Cell::Style::plain : Cell::Style::red};
 }
 
+/// Of those that were asked for by name.
+void require_answers(const std::vector<Seen>& seen, const std::vector<std::string>& named) {
+    if (named.empty()) return;
+    for (const Seen& each : seen)
+        if (!each.state)
+            throw Stop(kUnreachable, fmt::format("{} does not answer: is it running? See "
+                                                 "`saga doctor`",
+                                                 each.service));
+}
+
 void services(const Options& options, const std::vector<std::string>& named) {
     const std::vector<Seen> seen = look(options, named);
     if (options.json) {
@@ -72,11 +82,7 @@ void services(const Options& options, const std::vector<std::string>& named) {
             if (state && !state->ready)
                 note(fmt::format("{} is not ready: {}", service, harmless(state->trouble)));
     }
-    for (const Seen& each : seen)
-        if (!named.empty() && !each.state)
-            throw Stop(kUnreachable, fmt::format("{} does not answer: is it running? See "
-                                                 "`saga doctor`",
-                                                 each.service));
+    require_answers(seen, named);
 }
 
 void outbox(const Options& options, const std::vector<std::string>& named) {
@@ -101,8 +107,11 @@ void outbox(const Options& options, const std::vector<std::string>& named) {
                    state->unsettled == 0 ? "-" : brief(oldest),
                    state->ready ? "" : harmless(state->trouble)});
     }
-    if (options.json) return out(line(json) + "\n");
-    if (!table.empty()) table.print(Paint());
+    if (options.json)
+        out(line(json) + "\n");
+    else if (!table.empty())
+        table.print(Paint());
+    require_answers(seen, named);
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ std::string Desk::answer_or_refuse(std::string_view verb, std::string_view body)
                                                text.size(), core::kMaxAnswer)};
     } catch (const Refusal& refusal) {
         return runtime::refused(refusal.code, refusal.why);
-    } catch (const Error& failure) {
+    } catch (const std::exception& failure) {  // others wait for the answer behind this one
         return runtime::refused("failed", failure.what());
     }
 }
@@ -138,10 +138,14 @@ std::optional<std::vector<view::Letter>> Desk::letters(const std::string& servic
         });
 }
 
+std::string Desk::saga_of(const json& question) {
+    auto saga = field<std::string>(question, "saga", "");
+    if (core::is_saga_id(saga)) return saga;
+    throw Refusal{"malformed", "a saga id is 1 to 64 of A-Z a-z 0-9 _ -"};
+}
+
 std::string Desk::trace(const json& question, bool events) {
-    view::Inquiry inquiry{.saga = field<std::string>(question, "saga", "")};
-    if (!core::is_saga_id(inquiry.saga))
-        throw Refusal{"malformed", "a saga id is 1 to 64 of A-Z a-z 0-9 _ -"};
+    view::Inquiry inquiry{.saga = saga_of(question)};
     inquiry.landscape = *landscape();
     inquiry.schemas.add(inquiry.landscape);
     bool whole = true;
@@ -170,7 +174,7 @@ std::string Desk::trace(const json& question, bool events) {
 
 /// As they were stored, for a reader that judges itself.
 std::string Desk::events(const json& question) {
-    const auto saga = field<std::string>(question, "saga", "");
+    const std::string saga = saga_of(question);
     const auto lock = wait_for(question);
     const Index::Events found =
         watched_.index.events(saga, field(question, "after", std::uint64_t{0}), kMaxAnswerEvents);
@@ -232,7 +236,7 @@ std::string Desk::state() {
                        {"instance", self_.instance},
                        {"version", self_.version},
                        {"where", self_.where},
-                       {"ready", watched_.level},
+                       {"ready", watched_.level && watched_.settled},
                        {"trouble", watched_.trouble},
                        {"server", watched_.server},
                        {"cursor", index.position().seq},

@@ -36,6 +36,8 @@ class Desk {
 
   private:
     struct Refusal;
+    /// Throws Refusal of what is no saga id.
+    static std::string saga_of(const nlohmann::json& question);
     /// What of the index a question needs, once the index is as far as the question says.
     std::unique_lock<std::mutex> wait_for(const nlohmann::json& question);
     std::string trace(const nlohmann::json& question, bool events);

@@ -44,7 +44,6 @@ Watch::Served::Served(Watch& watch, std::unique_ptr<bus::NatsClient> made)
     : client(std::move(made)),
       contracts(contracts_on(*client)),
       desk(watch.watched_, contracts, *client, watch.clock_, watch.self_) {
-    if (watch.level()) open();  // before it says that it is
     const std::string name(view::kObserver);
     serve(*client, core::request_subject(name, "state"),
           [this](std::string_view body) { return desk.answer("state", body); });
@@ -79,8 +78,10 @@ bus::Steady Watch::turn() {
     tail_.turn(now_);
     read();
     if (tail_.reading() && !served_ && now_ >= next_connect_) connect();
+    if (served_ && level()) served_->open();  // before it says that it is ready
     if (served_ && tail_.at_head() && now_ >= next_contracts_) look_at_contracts();
     const bool more = tail_.at_head() && tidy();
+    say();
     bus_.flush();
     if (more || tail_.has_ready()) return now_;
     return std::min(tail_.next_turn(), now_ + kIdleWrite);
@@ -91,7 +92,7 @@ void Watch::read() {
     Index& index = watched_.index;
     if (const auto another = tail_.another()) {
         index.begin_again(*another);
-        watched_.level = false;
+        watched_.level = watched_.settled = false;
     }
     const std::deque<bus::StoredMessage> read = tail_.take();
     const std::vector<bus::StoredMessage> messages(read.begin(), read.end());
@@ -105,11 +106,17 @@ void Watch::read() {
     watched_.level = tail_.at_head() || (watched_.level && watched_.reading);
     watched_.lag = tail_.pending();
     watched_.server = tail_.server();
-    watched_.trouble = trouble_ = watched_.level ? "" : tail_.trouble();
-    if (trouble_.empty() && !watched_.level)
-        watched_.trouble = trouble_ = fmt::format("it reads the stream: {} to go", watched_.lag);
-    if (watched_.level && served_) served_->open();
     watched_.moved.notify_all();
+}
+
+void Watch::say() {
+    const std::lock_guard lock(watched_.mutex);
+    trouble_ = watched_.level ? "" : tail_.trouble();
+    if (!watched_.level && trouble_.empty())
+        trouble_ = fmt::format("it reads the stream: {} to go", watched_.lag);
+    if (watched_.level && !watched_.settled)
+        trouble_ = no_contracts_.empty() ? "it judges what it has read" : no_contracts_;
+    watched_.trouble = trouble_;
 }
 
 bool Watch::level() {
@@ -129,8 +136,10 @@ void Watch::look_at_contracts() {
     next_contracts_ = now_ + kContractsCheck;
     try {
         served_->contracts.look();
-    } catch (const Error&) {
+        no_contracts_.clear();
+    } catch (const Error& failure) {
         // As they were, then; who asks is told.
+        no_contracts_ = fmt::format("it cannot read the contracts: {}", failure.what());
     }
 }
 
@@ -140,6 +149,7 @@ bool Watch::tidy() {
     if (!landscape) return false;
     const std::lock_guard lock(watched_.mutex);
     if (watched_.judge(landscape, kStep) == kStep) return true;
+    watched_.settled = true;
     if (now_ < next_prune_) return false;
     const core::StoreTime before(clock_.now().time_since_epoch() - self_.keep);
     if (watched_.index.prune(before, kStep) == kStep) return true;

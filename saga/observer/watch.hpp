@@ -21,7 +21,7 @@ class Watch {
     bus::Steady turn();
     /// Takes its consumer off the broker.
     void stop();
-    std::string trouble() const { return trouble_; }  ///< Why it is not level; empty: it is.
+    std::string trouble() const { return trouble_; }  ///< Why it is not ready; empty: it is.
 
   private:
     /// What exists once there is a client.
@@ -41,6 +41,7 @@ class Watch {
     void look_at_contracts();
     void connect();
     bool tidy();
+    void say();
 
     Watched& watched_;
     bus::Bus& bus_;
@@ -50,7 +51,7 @@ class Watch {
     std::string consumer_;
     Tail tail_;
     bus::Steady now_{}, next_connect_{}, next_contracts_{}, next_prune_{}, next_idle_write_{};
-    std::string trouble_;
+    std::string trouble_, no_contracts_;  // no_contracts_: why there are none
     std::unique_ptr<Served> served_;
 };
 

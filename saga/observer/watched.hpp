@@ -20,6 +20,7 @@ struct Watched {
     std::shared_ptr<const view::Landscape> judged_by;
     bool reading = false;  ///< the stream is the one that stands in the index
     bool level = false;    ///< and was read to its head
+    bool settled = false;  ///< and all that it said was judged
     std::uint64_t lag = 0;
     std::string trouble, server;
 

@@ -79,7 +79,8 @@ void add_flags(CLI::App& app, Given& given, const Contract& contract) {
         ->type_name("N/OF");
     app.add_option("--reshard", given.reshard,
                    "move all sagas in --data, of a service that is stopped, to so many shards")
-        ->check(CLI::Range(1U, core::kPartitions));
+        ->check(CLI::Range(1U, core::kPartitions))
+        ->excludes("--shard");
     app.add_flag("--rebuild", given.rebuild,
                  "this database takes over the name, from the stream's first message");
     app.add_flag("--accept-history-loss", given.accept_history_loss,

@@ -36,8 +36,11 @@ std::vector<fs::path> databases_in(const fs::path& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
         const fs::path& file = entry.path();
         if (file.extension() != ".db") continue;
-        const fs::path key = folder / (core::parse_instance(file.stem().string()).service + ".key");
-        if (fs::exists(key) || fs::exists(file.string() + ".lock")) found.push_back(file);
+        const std::string name = file.stem().string();
+        // Shards at work share the key of their service; a backup of one has it under its own name.
+        const bool has_key = fs::exists(folder / (core::parse_instance(name).service + ".key")) ||
+                             fs::exists(folder / (name + ".key"));
+        if (has_key || fs::exists(file.string() + ".lock")) found.push_back(file);
     }
     std::sort(found.begin(), found.end());
     return found;

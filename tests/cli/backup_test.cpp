@@ -123,6 +123,26 @@ TEST_CASE("backup: what cannot be written is said, and nothing is left of it") {
     });
 }
 
+TEST_CASE("backup, reconcile: of a service in shards, the files that are there are named") {
+    in_each_town([](Town& town) {
+        const auto said = [&](const char* command, const char* service) {
+            const Ran ran = town.saga({command, service, "--data", town.folder / "shards"});
+            CHECK(ran.code == 3);
+            CHECK(lines(ran.err) == 1);
+            return ran.err;
+        };
+        fs::create_directory(town.folder / "shards");
+        CHECK(has(said("backup", "granter"), "there is no " + town.folder / "shards/granter.db"));
+        for (const char* name : {"granter-0-of-2.db", "granter-1-of-2.db", "asker-0-of-2.db"})
+            write(town.folder / "shards/" + name, "");
+        for (const char* command : {"backup", "reconcile"}) {
+            CHECK(has(said(command, "granter"), "granter.db: name granter-0-of-2, granter-1-of-2"));
+            CHECK(has(said(command, "granter-1-of-4"), ": name granter-0-of-2, granter-1-of-2"));
+            CHECK_FALSE(has(said(command, "auditor"), ": name"));
+        }
+    });
+}
+
 TEST_CASE("restore: refuses another key, and what is damaged, and leaves all as it was") {
     in_each_town([](Town& town) {
         town.ask("t1", 1);

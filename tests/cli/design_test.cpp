@@ -107,6 +107,18 @@ TEST_CASE("check, graph: files that are no contracts are named, with what is wro
             "cannot read none.json"));
 }
 
+TEST_CASE("permissions: a number of shards that is none is refused, and what it looks like shown") {
+    const Files files;
+    for (const char* wrong : {"till", "till=", "till=0", "till=2,x", "till=65"}) {
+        CAPTURE(wrong);
+        const Ran ran = files.saga({"permissions", "--json", "--shards", wrong});
+        CHECK(ran.code == 2);
+        CHECK(ran.out.empty());
+        CHECK(has(ran.err, "--shards till=4"));
+    }
+    CHECK(files.saga({"permissions", "--json", "--shards", "till=2"}).code == 0);
+}
+
 TEST_CASE("graph: draws contracts in each format") {
     const Files files;
     CHECK(files.saga({"graph"}).out.starts_with("flowchart LR\n"));

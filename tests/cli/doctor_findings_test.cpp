@@ -131,6 +131,22 @@ TEST_CASE("doctor: services that do not answer") {
     expect(seen, Severity::error, "payment", "runs and does not answer yet", "--wait");
 }
 
+TEST_CASE("doctor: of a shard it names what the broker knows, and takes no service away") {
+    Examination seen = well();
+    seen.services = {service("order"), service("payment-0-of-2"), service("payment-1-of-2")};
+    seen.services[1].state.reset();
+    for (const bool meant : {true, false}) {
+        seen.services[1].meant = meant;
+        expect(seen, meant ? Severity::error : Severity::warning, "payment-0-of-2",
+               "does not answer, last run by x", "start it, with --shard 0/2");
+        CHECK_FALSE(has(only(seen).mend, "kv del"));
+    }
+    seen.services[1] = service("payment-0-of-2");
+    seen.pings = {{"payment-0-of-2", "i-payment-0-of-2"}, {"payment-0-of-2", "i-second"}};
+    expect(seen, Severity::error, "payment-0-of-2", "2 instances of it answer",
+           "nats service info payment shows them");
+}
+
 TEST_CASE("doctor: services that are ill") {
     const auto with = [](auto change) {
         Examination seen = well();

@@ -102,8 +102,12 @@ TEST_CASE("sagas: watch shows events as they come, and services how they are") {
         REQUIRE(outbox.size() == 3);
         for (const auto& each : outbox) CHECK(each["unsettled"] == 0);
         CHECK(has(town.saga({"outbox", "asker"}).out, "asker"));
-        const Ran nobody = town.saga({"services", "nobody"});
-        CHECK(nobody.code == 4);
-        CHECK(has(nobody.err, "nobody does not answer"));
+        for (const char* command : {"services", "outbox"}) {
+            const Ran nobody = town.saga({command, "nobody"});
+            CHECK(nobody.code == 4);
+            CHECK(has(nobody.out, "no answer"));
+            CHECK(has(nobody.err, "nobody does not answer"));
+            CHECK(town.saga({command, "asker", "nobody", "--json"}).code == 4);
+        }
     });
 }

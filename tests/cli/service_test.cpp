@@ -83,6 +83,19 @@ TEST_CASE("service: a stream that exists with other settings") {
     });
 }
 
+TEST_CASE("service: a shard that is to move all shards is told that it is one or the other") {
+    const TempFolder folder;
+    auto env = plain_env(folder.path(), "nats://127.0.0.1:1");
+    const auto ran = [&](const std::vector<std::string>& args) {
+        return run_to_end({.path = asker_program(), .args = args, .env = env, .input = {}});
+    };
+    const Ran both = ran({"--data", folder.path(), "--reshard", "2", "--shard", "0/2"});
+    CHECK(both.code == 2);
+    CHECK_MESSAGE(has(both.err, "--shard excludes --reshard"), both.err);
+    env.emplace_back("SAGA_SHARD=0/2");
+    CHECK(ran({"--data", folder.path(), "--reshard", "2"}).code == 2);
+}
+
 TEST_CASE("service: no broker, and no stream, are said and waited for") {
     const TempFolder folder;
     Program alone({.path = asker_program(),

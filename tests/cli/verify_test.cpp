@@ -1,6 +1,9 @@
 // saga verify, as its user runs it: on services that were stopped.
 #include <doctest/doctest.h>
 
+#include <fstream>
+
+#include "saga/verify/stopped.hpp"
 #include "tests/cli/town.hpp"
 
 using namespace saga::testing;
@@ -70,6 +73,20 @@ TEST_CASE("verify: refuses a service that runs, and a folder without any") {
         CHECK(town.saga({"verify", "--data", empty.path().string()}).code == 3);
         CHECK(town.saga({"verify", "--data", empty / "none"}).code == 1);
     });
+}
+
+TEST_CASE("verify: finds the database in a backup of a shard, beside the key of its name") {
+    const TempFolder folder;
+    const auto write = [&](const std::string& name) { std::ofstream file(folder / name); };
+    write("granter-0-of-2.db");
+    write("granter-0-of-2.key");
+    write("notes.db");  // nobody's
+    const auto found = saga::verify::databases_in(folder.path());
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].filename() == "granter-0-of-2.db");
+    write("asker-1-of-2.db");
+    write("asker.key");  // as beside shards at work
+    CHECK(saga::verify::databases_in(folder.path()).size() == 2);
 }
 
 TEST_CASE("verify: services that were stopped under way break nothing that always holds") {

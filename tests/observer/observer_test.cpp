@@ -1,6 +1,7 @@
 // The observer as a process, beside services at work: what it answers, and that the tool tells the
 // same with it and without it.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -161,6 +162,42 @@ TEST_CASE("observer: the tool tells the same with it and without it, of every en
         CHECK(observer.ran().code == 0);
         CHECK(told(town)["ls"] == stream["ls"]);
     });
+}
+
+TEST_CASE("observer: a question that is none is refused, whatever it is made of") {
+    in_each_town([](Town& town) {
+        town.ask("good", 50);
+        Program observer(observer_on(town, "observer"));
+        await(town, observer);
+        for (const char* verb : {"trace", "show", "events"})
+            for (const char* body : {"\xff", "no saga", "", "{}", R"({"saga": 7})"}) {
+                CAPTURE(verb);
+                CAPTURE(body);
+                const json answer = town.request(fmt::format("saga-ctl.observer.{}", verb), body);
+                CHECK(answer["refused"]["code"] == "malformed");
+            }
+        CHECK(town.request("saga-ctl.observer.ls", "\xff").contains("sagas"));
+    });
+}
+
+TEST_CASE("observer: without the contracts it judges nothing, and is not ready") {
+    for (const std::string& binary : servers()) {
+        CAPTURE(binary);
+        Town town(binary,
+                  "accounts { A { jetstream: enabled, users: [ { user: admin, password: admin },\n"
+                  "{ user: blind, password: blind, permissions: { publish: { deny: "
+                  "[\"$JS.API.STREAM.INFO.KV_SAGA_CONTRACTS\"] } } } ] } }\nno_auth_user: admin\n");
+        town.open();
+        town.ask("good", 50);
+        const std::vector<std::string> user{"--user", "blind", "--password", "blind"};
+        Program observer(observer_on(town, "observer", user));
+        REQUIRE(eventually([&] { return has(observer.ran().err, "not ready: "); }));
+        CHECK_FALSE(has(observer.ran().err, " info ready"));
+        CHECK_MESSAGE(has(observer.ran().err, "it cannot read the contracts"), observer.ran().err);
+        const json state = town.request("saga-ctl.observer.state", "");
+        CHECK(state["ready"] == false);
+        CHECK(has(state["trouble"], "KV_SAGA_CONTRACTS"));
+    }
 }
 
 TEST_CASE("observer: nothing in the broker is changed by it") {
