@@ -9,7 +9,7 @@
 namespace saga::runtime {
 
 Courtesy::Pace Courtesy::after_round(std::uint64_t backlog) {
-    if (backlog < core::kBacklog) {
+    if (backlog < (last_ ? 1 : core::kBacklog)) {
         last_.reset();
         return {};
     }

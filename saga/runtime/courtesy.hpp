@@ -25,7 +25,7 @@ class Courtesy {
         std::size_t items = std::numeric_limits<std::size_t>::max();
     };
     /// To be called after each round, with how many messages there are to read, of those and behind
-    /// those that came while the service was away.
+    /// those that came while the service was away. Where they are many it is so until none is left.
     Pace after_round(std::uint64_t backlog);
 
   private:
@@ -33,7 +33,7 @@ class Courtesy {
         std::chrono::nanoseconds ran, waited;
     };
     std::string path_;
-    std::optional<Times> last_;  // at the end of the last round, with a backlog
+    std::optional<Times> last_;  // at the end of the last round, while there is a backlog
 };
 
 }  // namespace saga::runtime

@@ -51,7 +51,8 @@ class Node final : public bus::Listener {
     /// Why the service takes no commands, or nothing.
     std::string trouble() const;
     std::string state_json() const;
-    /// While it has not read all that came when it was away: how much there is to read.
+    /// While it has not read all that came when it was away: how much there is to read; 1 while
+    /// more came of it than could be sent yet.
     std::uint64_t backlog() const;
     const Worker& worker() const { return worker_; }
     const Reader& reader() const { return reader_; }

@@ -41,7 +41,8 @@ std::string Node::trouble() const {
 }
 
 std::uint64_t Node::backlog() const {
-    return store_.cursor.position().seq < link_.missed_to() ? lag() : 0;
+    if (store_.cursor.position().seq < link_.missed_to()) return lag();
+    return relay_.overflows() ? 1 : 0;
 }
 
 std::string Node::state_json() const {

@@ -39,6 +39,8 @@ class Relay {
     /// them, in the next transaction.
     std::vector<std::pair<std::int64_t, std::uint64_t>> take_stored_letters();
 
+    /// Rows wait in the database for which there is no room here.
+    bool overflows() const { return more_; }
     bool idle() const;  ///< Nothing is to be sent, nothing is on its way.
     const std::string& trouble() const { return trouble_; }  ///< Of the last refusal; may be old.
     std::uint64_t sent() const { return sent_; }

@@ -91,7 +91,8 @@ class Worker {
            core::Outgoing& outgoing, Options options);
 
     /// One transaction over what is ready: retries, timers, answers, messages, requests, in this
-    /// order; of a batch of them, and of `most` at most. Throws DiskFull, with nothing done and nothing taken, ForeignInstance, and Error.
+    /// order; of a batch of them, and of `most` at most. Throws DiskFull, with nothing done and
+    /// nothing taken, ForeignInstance, and Error.
     Committed round(Inbound& in, Time now,
                     std::size_t most = std::numeric_limits<std::size_t>::max());
 

@@ -60,6 +60,12 @@ TEST_CASE("courtesy: who has read what it missed never rests") {
     }
     CHECK(courtesy.after_round(core::kBacklog).rest ==
           0ns);  // what it waited before counts for nothing
+    times.are(4s, 4s);
+    CHECK(courtesy.after_round(1).rest == core::kLongestRest);  // to the last one
+    times.are(5s, 5s);
+    CHECK(courtesy.after_round(0).rest == 0ns);
+    times.are(6s, 6s);
+    CHECK(courtesy.after_round(core::kBacklog - 1).rest == 0ns);
 }
 
 TEST_CASE("courtesy: where the system says nothing there is no rest") {
