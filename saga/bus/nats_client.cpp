@@ -25,6 +25,19 @@ constexpr int kPingsUnanswered = 2;
 /// long as the broker may take for any answer (core::kApiTimeout).
 constexpr std::chrono::milliseconds kHearsOfUs{5'000};
 
+/// nats.c 3.4 does not send a signature that begins with a zero byte, so the broker refuses one of
+/// 256 logins by NKey or credentials. Each login signs another nonce.
+constexpr int kSignedLogins = 3;
+
+natsStatus connect(natsConnection** made, natsOptions* options, const Address& address) {
+    const bool signs = !address.nkey.empty() || !address.creds.empty();
+    natsStatus status = natsConnection_Connect(made, options);
+    for (int more = kSignedLogins - 1; signs && more > 0 && status == NATS_CONNECTION_AUTH_FAILED;
+         --more)
+        status = natsConnection_Connect(made, options);
+    return status;
+}
+
 std::string body_of(natsMsg* message) {
     return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
 }
@@ -206,7 +219,7 @@ NatsClient::NatsClient(const Address& address, const std::string& name)
     if (!address.inbox_prefix.empty())
         natsOptions_SetCustomInboxPrefix(options.get(), address.inbox_prefix.c_str());
     natsConnection* made = nullptr;
-    const natsStatus status = natsConnection_Connect(&made, options.get());
+    const natsStatus status = connect(&made, options.get(), address);
     if (status == NATS_CONNECTION_AUTH_FAILED)
         throw Error(
             fmt::format("the nats-server at {} refuses the connection ({}): give --user and "

@@ -1,6 +1,9 @@
 // A user without the rights that a service needs: it says which, and stops instead of spinning.
 #include <fmt/format.h>
 
+#include <fstream>
+
+#include "saga/bus/nats_client.hpp"
 #include "tests/integration/stage.hpp"
 
 using namespace saga;
@@ -66,5 +69,19 @@ TEST_CASE("permission: a wrong password is said, tried again with pauses, and me
         }));
         CHECK(turns < 20);
         CHECK(asking.running());
+    });
+}
+
+TEST_CASE("permission: whoever signs with an NKey is let in each time") {
+    constexpr int kLogins = 1'500;  // with one of 256 refused, one in 350 runs would see none
+    on_each_server([](const std::string& binary) {
+        Broker broker(binary,
+                      "authorization { users: [ { nkey: "
+                      "UACTY453KKRBMXGZF4KJY2XF3QVFU34EAUXL6ERCURNBCZWK4VB2IVJB } ] }\n");
+        const TempFolder folder;
+        const std::string seed = folder / "user.nk";
+        std::ofstream(seed) << "SUAJOQIUNO5SEAJB6EECJSOHZCPBXSOCGN7RIBX3FZNMWDDCRMSMNZ5WMA\n";
+        const bus::Address address{.url = broker.url(), .nkey = seed};
+        for (int nth = 0; nth < kLogins; ++nth) REQUIRE_NOTHROW(bus::NatsClient(address, "guest"));
     });
 }
