@@ -34,7 +34,7 @@ class Checkpoints {
 
     const std::vector<Checkpoint>& all() const { return all_; }  ///< ascending
     std::optional<Checkpoint> newest() const;
-    std::optional<Checkpoint> newest_below(std::uint64_t seq) const;
+    std::optional<Checkpoint> newest_below(std::uint64_t seq) const;  ///< not at it
 
   private:
     void thin();

@@ -88,7 +88,7 @@ inline constexpr std::size_t kRecentRows = 32;
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// Messages that a service has to read, which was away: more than fit into memory.
 inline constexpr std::uint64_t kBacklog = kMaxReady;
-/// It rests for so many times as long as it waited for a processor: where it has waited for a tenth
+/// It rests for so many times as long as it waited for a processor: where it has waited for a 16th
 /// of what it ran, as long as the next bound lets it. Measured on two cores that five processes
 /// fill (scripts/bench backlog): without rests orders beside a backlog take 25 times as long.
 inline constexpr int kRests = 20;

@@ -63,7 +63,7 @@ void remove_rest(const std::string& path) {
     }
 }
 
-/// A new database that nobody knows of, with its lock.
+/// A new database that nobody knows of, or what stood beside it under that name.
 void remove_made(const std::string& path) {
     std::error_code none;
     fs::remove(path, none);
@@ -308,7 +308,6 @@ class Mover {
             if (!fs::exists(path + kMoving)) continue;
             if (fs::exists(path)) put_aside(path);
             remove_rest(path);
-            remove_rest(path + kMoving);
             store::rename_durably(path + kMoving, path);
             remove_made(path + kMoving);
             any = true;
