@@ -88,20 +88,20 @@ inline constexpr std::size_t kRecentRows = 32;
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// Messages that a service has to read, which was away: more than fit into memory.
 inline constexpr std::uint64_t kBacklog = kMaxReady;
-/// It rests for so many times as long as it waited for a processor: where it has waited for a 16th
+/// It rests for so many times as long as it waited for a processor: where it has waited for a tenth
 /// of what it ran, as long as the next bound lets it. Measured on two cores that five processes
 /// fill (scripts/bench backlog): without rests orders beside a backlog take 25 times as long.
 inline constexpr int kRests = 20;
-/// And at most for so many times as long as it ran: then a backlog drains as fast as the landscape
-/// works at saturation, however many others there are.
-inline constexpr double kRestsToRuns = 1.25;
+/// And at most for so many times as long as it ran: then a backlog drains nearly as fast as the
+/// landscape works at saturation, however many others there are.
+inline constexpr int kRestsToRuns = 2;
 /// And never longer: whoever asks a service that has a backlog, or stops it, waits for that.
 inline constexpr auto kLongestRest = 50ms;
 /// Of less than such a rest nobody is the reason: where processors are idle a round waits for
 /// microseconds.
 inline constexpr auto kNoticeable = 1ms;
-/// Items of a round while others wait: with 512 the slowest of a hundred orders beside a backlog
-/// take twice as long, with 64 the backlog takes a third longer.
+/// Items of a round while others wait: what a round sets free comes to the others at once, and
+/// fills the processors for milliseconds; fewer cost everybody more for each.
 inline constexpr std::size_t kCourteousItems = 128;
 /// After an unclean stop so many items are taken one at a time, each counted beforehand.
 inline constexpr int kCarefulItems = 64;
@@ -146,10 +146,11 @@ inline constexpr auto kLastRetry = 15min;
 /// Events on their way to the broker without a PubAck. 1,000 is where the curve of nats-server
 /// 2.9.10 flattens (64: 72,000 a second, 256: 108,000, 1,000: 134,000, 4,000: 124,000).
 inline constexpr std::size_t kMaxInFlight = 1'024;
-/// Rows whose event was not read back yet that are kept in memory; more wait in the database.
-inline constexpr std::size_t kMaxUnsettled = 64 * 1024;
-/// Bytes of events that wait in memory to be sent.
-inline constexpr std::size_t kMaxUnsentBytes = 32 * 1024 * 1024;
+/// Rows without a PubAck that are kept in memory, of events and of dead letters each, and bytes of
+/// their envelopes; more wait in the database.
+inline constexpr std::size_t kMaxUnsent = 8 * kMaxInFlight, kMaxUnsentBytes = 8 * 1024 * 1024;
+/// Rows whose event was not read back yet that are kept in memory: forty bytes each with a PubAck.
+inline constexpr std::size_t kMaxUnsettled = 512 * 1024;
 /// Without a PubAck after this the relay starts again at the oldest unsent row.
 inline constexpr auto kPubAckTimeout = 5s;
 /// After a refusal (stream full, no JetStream) the relay waits this long.

@@ -1,27 +1,27 @@
 #include "saga/core/outgoing.hpp"
 
-#include <saga/error.hpp>
+#include <utility>
 
 namespace saga::core {
 
-void Outgoing::add(const Row& row) {
-    const auto [at, fresh] = rows_.try_emplace(row.seq, Entry{row});
+void Outgoing::add(Row row) {
+    if (awaited_.has(row.seq)) return;
+    const auto [at, fresh] = rows_.try_emplace(row.seq, Entry{.saga = row.saga});
     if (!fresh) return;
-    ids_.emplace(row.id, row.seq);
-    wait(at->second);
+    put(row.seq, std::move(row.message));
+    wait(row.seq, at->second);
+}
+
+void Outgoing::put(std::int64_t seq, Message message) {
+    Message& here = rows_.at(seq).message;
+    bytes_ += message.envelope.size() - here.envelope.size();
+    here = std::move(message);
 }
 
 void Outgoing::connected(std::uint64_t head) {
     restart();
-    awaited_.clear();
-    for (auto& [seq, entry] : rows_) {
-        if (entry.state != State::acked) continue;
-        await(entry, head);
-        if (entry.row.saga == 0) continue;
-        Queue& queue = queues_[entry.row.saga];
-        queue.doubtful.insert(seq);
-        offer(queue);
-    }
+    awaited_.doubt(head);
+    for (const auto& [saga, queue] : queues_) offer(saga);
 }
 
 std::optional<std::int64_t> Outgoing::next() {
@@ -29,64 +29,56 @@ std::optional<std::int64_t> Outgoing::next() {
     const std::int64_t seq = *ready_.begin();
     ready_.erase(ready_.begin());
     Entry& entry = rows_.at(seq);
-    if (entry.row.saga != 0) {
-        Queue& queue = queues_.at(entry.row.saga);
+    if (entry.saga != 0) {
+        Queue& queue = queues_.at(entry.saga);
         queue.waiting.erase(seq);
         queue.flying = seq;
         queue.offered = 0;
     }
-    entry.state = State::flying;
+    entry.flying = true;
     ++in_flight_;
-    --unsent_;
     return seq;
 }
 
-void Outgoing::acked(std::int64_t seq, std::uint64_t stream_seq) {
+bool Outgoing::acked(std::int64_t seq, std::uint64_t stream_seq) {
     const auto at = rows_.find(seq);
-    if (at == rows_.end() || at->second.state != State::flying) return;
-    leave(at->second);
-    await(at->second, stream_seq);
+    if (at == rows_.end() || !at->second.flying) return false;
+    stands(seq, stream_seq);
+    return true;
 }
 
 void Outgoing::restart() {
-    if (in_flight_ == 0) return;
-    for (auto& [seq, entry] : rows_) {
-        if (entry.state != State::flying) continue;
-        leave(entry);
-        wait(entry);
+    for (auto at = rows_.begin(); in_flight_ > 0; ++at) {
+        auto& [seq, entry] = *at;
+        if (!entry.flying) continue;
+        entry.flying = false;
+        --in_flight_;
+        if (entry.saga != 0) queues_.at(entry.saga).flying = 0;
+        wait(seq, entry);
     }
 }
 
-std::optional<std::int64_t> Outgoing::settled(const EventId& id) {
-    const auto known = ids_.find(id);
-    if (known == ids_.end()) return std::nullopt;
-    const std::int64_t seq = known->second;
-    forget(seq);
-    return seq;
+void Outgoing::settled(std::int64_t seq) {
+    const auto at = rows_.find(seq);
+    if (at != rows_.end()) return leave(at);
+    const auto left = awaited_.take(seq);
+    if (left && left->doubtful) offer(left->saga);
 }
 
-void Outgoing::stands(const EventId& id, std::uint64_t stream_seq) {
-    const auto known = ids_.find(id);
-    if (known == ids_.end()) return;
-    Entry& entry = rows_.at(known->second);
-    leave(entry);
-    await(entry, stream_seq);
-}
-
-void Outgoing::forget(std::int64_t seq) {
+void Outgoing::stands(std::int64_t seq, std::uint64_t stream_seq) {
     const auto at = rows_.find(seq);
     if (at == rows_.end()) return;
-    leave(at->second);
-    ids_.erase(at->second.row.id);
-    rows_.erase(at);
+    const std::int64_t saga = at->second.saga;
+    leave(at);
+    awaited_.add(seq, saga, stream_seq);
 }
 
-std::size_t Outgoing::passed(std::uint64_t cursor) {
+std::optional<std::size_t> Outgoing::passed(std::uint64_t cursor, std::size_t most) {
+    if (awaited_.overdue(cursor, most + 1) > most) return std::nullopt;
     std::size_t lost = 0;
-    while (!awaited_.empty() && awaited_.begin()->first <= cursor) {
-        Entry& entry = rows_.at(awaited_.begin()->second);
-        leave(entry);
-        wait(entry);
+    while (const auto seq = awaited_.overdue(cursor)) {
+        const std::int64_t saga = awaited_.take(*seq)->saga;
+        wait(*seq, rows_.try_emplace(*seq, Entry{.saga = saga}).first->second);
         ++lost;
     }
     return lost;
@@ -97,48 +89,40 @@ void Outgoing::clear() {
 }
 
 /// Puts the row among those that are to be sent.
-void Outgoing::wait(Entry& entry) {
-    entry.state = State::waiting;
-    ++unsent_;
-    if (entry.row.saga == 0) {
-        ready_.insert(entry.row.seq);
+void Outgoing::wait(std::int64_t seq, const Entry& entry) {
+    if (entry.saga == 0) {
+        ready_.insert(seq);
         return;
     }
-    Queue& queue = queues_[entry.row.saga];
-    queue.waiting.insert(entry.row.seq);
-    offer(queue);
+    queues_[entry.saga].waiting.insert(seq);
+    offer(entry.saga);
 }
 
-void Outgoing::await(Entry& entry, std::uint64_t stream_seq) {
-    entry.state = State::acked;
-    entry.awaited = stream_seq;
-    awaited_.emplace(stream_seq, entry.row.seq);
-}
-
-/// Takes the row out of whatever it stands in; its state is for the caller to set.
-void Outgoing::leave(Entry& entry) {
-    if (entry.state == State::acked) awaited_.erase({entry.awaited, entry.row.seq});
-    if (entry.state == State::flying) --in_flight_;
-    if (entry.state == State::waiting) --unsent_;
-    if (entry.row.saga == 0) {
-        ready_.erase(entry.row.seq);
+/// Takes the row out of whatever it stands in.
+void Outgoing::leave(Rows::iterator at) {
+    const std::int64_t seq = at->first, saga = at->second.saga;
+    if (at->second.flying) --in_flight_;
+    bytes_ -= at->second.message.envelope.size();
+    rows_.erase(at);
+    if (saga == 0) {
+        ready_.erase(seq);
         return;
     }
-    const auto queue = queues_.find(entry.row.saga);
-    if (queue == queues_.end()) return;
-    auto& [waiting, doubtful, flying, offered] = queue->second;
-    if (flying == entry.row.seq) flying = 0;
-    waiting.erase(entry.row.seq);
-    doubtful.erase(entry.row.seq);
-    offer(queue->second);
-    if (waiting.empty() && doubtful.empty() && flying == 0) queues_.erase(queue);
+    Queue& queue = queues_.at(saga);
+    if (queue.flying == seq) queue.flying = 0;
+    queue.waiting.erase(seq);
+    offer(saga);
+    if (queue.waiting.empty() && queue.flying == 0) queues_.erase(saga);
 }
 
 /// The saga's oldest waiting row may go, unless one before it has to be waited for.
-void Outgoing::offer(Queue& queue) {
-    auto& [waiting, doubtful, flying, offered] = queue;
+void Outgoing::offer(std::int64_t saga) {
+    const auto at = queues_.find(saga);
+    if (at == queues_.end()) return;
+    auto& [waiting, flying, offered] = at->second;
     const std::int64_t oldest = waiting.empty() ? 0 : *waiting.begin();
-    const bool held = flying != 0 || (!doubtful.empty() && *doubtful.begin() < oldest);
+    const auto doubtful = awaited_.oldest_doubtful(saga);
+    const bool held = flying != 0 || (doubtful && *doubtful < oldest);
     const std::int64_t may_go = held ? 0 : oldest;
     if (may_go == offered) return;
     if (offered != 0) ready_.erase(offered);

@@ -330,7 +330,8 @@ void Link::record_more(Time time) {
         const auto* own = std::get_if<core::Envelope>(&read);
         if (own == nullptr || core::spoofed(message.subject, *own)) continue;
         if (worker_.published(*own, time)) {
-            relay_.events().stands(own->id, message.seq);
+            if (const auto row = store_.outbox.find(own->id))
+                relay_.events().stands(*row, message.seq);
         } else {
             store_.recorded.insert(own->id, {message.seq, message.bytes});
         }

@@ -36,7 +36,7 @@ Node::Node(const Contract& contract, store::Store& store, const core::IdKey& key
       name_(self_.name()),
       reserve_(store.db().path() + ".reserve", options_.reserve_bytes),
       timeline_(clock),
-      relay_(bus, store.outbox),
+      relay_(bus, store.outbox, options_.room),
       worker_(contract, store, key, random, relay_.events(), options_.worker),
       reader_(bus, name_),
       ownership_(bus, {.name = self_,

@@ -30,6 +30,7 @@ class Node final : public bus::Listener {
         bool rebuild = false, accept_history_loss = false;
         Worker::Options worker;
         Pruner::Horizons horizons;
+        Room room = {};  ///< for what is to be published
     };
     Node(const Contract& contract, store::Store& store, const core::IdKey& key, bus::Bus& bus,
          Clock& clock, Random& random, Caller& caller, Options options);

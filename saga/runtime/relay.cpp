@@ -9,41 +9,50 @@
 namespace saga::runtime {
 
 void Relay::reload() {
-    for (Lane& lane : lanes_) lane.outgoing.clear();
-    contents_.clear();
-    content_bytes_ = 0;
-    loaded_to_ = 0;
     passed_to_ = 0;
     overdue_until_ = {};
-    more_ = true;
-    load_more();
+    for (Lane& lane : lanes_) {
+        lane.outgoing.clear();
+        lane.loaded_to = 0;
+        lane.more = true;
+        load_more(lane);
+    }
 }
 
-void Relay::load_more() {
+bool Relay::has_room(const Lane& lane) const {
+    const core::Outgoing& rows = lane.outgoing;
+    return rows.unacknowledged() < room_.unsent && rows.bytes() < room_.unsent_bytes &&
+           rows.unsettled() < room_.unsettled;
+}
+
+void Relay::load_more(Lane& lane) {
     constexpr std::size_t kPage = 256;
-    while (more_ && content_bytes_ < core::kMaxUnsentBytes &&
-           events().unsettled() < core::kMaxUnsettled) {
-        std::vector<store::OutboxRow> page = outbox_.unsettled_after(loaded_to_, kPage);
-        more_ = page.size() == kPage;
-        for (store::OutboxRow& row : page) admit(std::move(row));
+    const bool letters = lane.channel == bus::Channel::letters;
+    while (lane.more && has_room(lane)) {
+        std::vector<store::OutboxRow> page =
+            outbox_.unsettled_after(lane.loaded_to, kPage, letters);
+        lane.more = page.size() == kPage;
+        for (store::OutboxRow& row : page) {
+            lane.more = lane.more || !has_room(lane);
+            if (!has_room(lane)) break;
+            admit(lane, std::move(row));
+        }
     }
 }
 
 void Relay::add(std::vector<store::OutboxRow> rows) {
     for (store::OutboxRow& row : rows) {
-        const bool room =
-            content_bytes_ < core::kMaxUnsentBytes && events().unsettled() < core::kMaxUnsettled;
-        more_ = more_ || !room;
-        if (!more_) admit(std::move(row));
+        Lane& lane = lanes_[store::Outbox::is_letter(row.subject) ? 1 : 0];
+        lane.more = lane.more || !has_room(lane);
+        if (!lane.more) admit(lane, std::move(row));
     }
 }
 
-void Relay::admit(store::OutboxRow row) {
-    const bool letter = row.subject.starts_with("saga-dlq.");
-    lanes_[letter ? 1 : 0].outgoing.add({.seq = row.seq, .saga = row.saga, .id = row.id});
-    loaded_to_ = row.seq;
-    content_bytes_ += row.envelope.size();
-    contents_.insert_or_assign(row.seq, Content{std::move(row.subject), std::move(row.envelope)});
+void Relay::admit(Lane& lane, store::OutboxRow row) {
+    lane.loaded_to = row.seq;
+    lane.outgoing.add({.seq = row.seq,
+                       .saga = row.saga,
+                       .message = {std::move(row.subject), std::move(row.envelope)}});
 }
 
 void Relay::connected(std::uint64_t head) {
@@ -66,19 +75,16 @@ void Relay::on_acked(bus::Channel channel, std::int64_t seq, const bus::PubAck& 
     SAGA_FAILPOINT(acked);
     Lane& lane = this->lane(channel);
     lane.progress = now;
-    lane.outgoing.acked(seq, ack.seq);
+    if (!lane.outgoing.acked(seq, ack.seq)) return;
+    if (channel == bus::Channel::letters) {
+        lane.outgoing.settled(seq);
+        stored_letters_.emplace_back(seq, ack.seq);
+        return;
+    }
     // The broker knows it, at a place that was read without it: a message that was removed. It is
     // asked again until it has forgotten the id.
     if (overdue_until_ == bus::Steady{} && events().overdue(passed_to_))
         overdue_until_ = now + core::kPubAckTimeout;
-    const auto content = contents_.find(seq);
-    if (content == contents_.end()) return;
-    content_bytes_ -= content->second.envelope.size();
-    contents_.erase(content);
-    if (channel == bus::Channel::letters) {
-        lane.outgoing.forget(seq);
-        stored_letters_.emplace_back(seq, ack.seq);
-    }
 }
 
 void Relay::on_refused(bus::Channel channel, const bus::Problem& problem, bus::Steady now) {
@@ -90,15 +96,22 @@ void Relay::on_refused(bus::Channel channel, const bus::Problem& problem, bus::S
 
 void Relay::passed(std::uint64_t cursor) {
     passed_to_ = cursor;
-    sent_again_ += events().passed(cursor);
+    send_lost_again();
+}
+
+void Relay::send_lost_again() {
+    const auto lost = events().passed(passed_to_, room_.unsent);
+    sent_again_ += lost.value_or(events().unsettled());
+    if (!lost) reload();  // so many have no room here: each waits in the database for its turn
 }
 
 void Relay::pump(bus::Steady now) {
-    if (more_) load_more();
+    for (Lane& lane : lanes_)
+        if (lane.more) load_more(lane);
     if (held_) return;
     if (overdue_until_ != bus::Steady{} && now >= overdue_until_) {
         overdue_until_ = {};
-        sent_again_ += events().passed(passed_to_);
+        send_lost_again();
     }
     for (Lane& lane : lanes_) pump(lane, now);
 }
@@ -120,22 +133,18 @@ void Relay::pump(Lane& lane, bus::Steady now) {
 }
 
 void Relay::send(Lane& lane, std::int64_t seq) {
-    auto content = contents_.find(seq);
-    if (content == contents_.end()) {  // acknowledged once, and lost since
+    const core::Outgoing::Message& message = lane.outgoing.message(seq);
+    if (message.envelope.empty()) {  // acknowledged once, and lost since
         auto row = outbox_.row(seq);
         SAGA_ASSERT(row.has_value());  // an unsettled row is never pruned
-        content_bytes_ += row->envelope.size();
-        content =
-            contents_
-                .insert_or_assign(seq, Content{std::move(row->subject), std::move(row->envelope)})
-                .first;
+        lane.outgoing.put(seq, {std::move(row->subject), std::move(row->envelope)});
     }
-    const auto read = core::decode(content->second.envelope);
+    const auto read = core::decode(message.envelope);
     const auto* envelope = std::get_if<core::Envelope>(&read);
     SAGA_ASSERT(envelope != nullptr);  // we made it
     SAGA_FAILPOINT(sending);
-    bus_.publish(lane.channel, static_cast<std::uint64_t>(seq), content->second.subject,
-                 core::headers_of(*envelope), content->second.envelope);
+    bus_.publish(lane.channel, static_cast<std::uint64_t>(seq), message.subject,
+                 core::headers_of(*envelope), message.envelope);
     ++sent_;
 }
 

@@ -2,18 +2,26 @@
 #pragma once
 
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "saga/bus/bus.hpp"
+#include "saga/core/limits.hpp"
 #include "saga/core/outgoing.hpp"
 #include "saga/store/outbox.hpp"
 
 namespace saga::runtime {
 
+/// What is kept in memory of each kind, events and dead letters; more waits in the database.
+struct Room {
+    std::size_t unsent = core::kMaxUnsent, unsent_bytes = core::kMaxUnsentBytes;
+    std::size_t unsettled = core::kMaxUnsettled;
+};
+
 class Relay {
   public:
-    Relay(bus::Bus& bus, store::Outbox& outbox) : bus_(bus), outbox_(outbox) {}
+    Relay(bus::Bus& bus, store::Outbox& outbox, Room room = {})
+        : bus_(bus), outbox_(outbox), room_(room) {}
 
     /// Rows of the stream SAGA that the worker settles when it reads them back.
     core::Outgoing& events() { return lanes_[0].outgoing; }
@@ -39,8 +47,8 @@ class Relay {
     /// them, in the next transaction.
     std::vector<std::pair<std::int64_t, std::uint64_t>> take_stored_letters();
 
-    /// Rows wait in the database for which there is no room here.
-    bool overflows() const { return more_; }
+    /// Events wait in the database for which there is no room here.
+    bool overflows() const { return lanes_[0].more; }
     bool idle() const;  ///< Nothing is to be sent, nothing is on its way.
     const std::string& trouble() const { return trouble_; }  ///< Of the last refusal; may be old.
     std::uint64_t sent() const { return sent_; }
@@ -50,29 +58,26 @@ class Relay {
     struct Lane {
         bus::Channel channel;
         core::Outgoing outgoing;
+        std::int64_t loaded_to = 0;  ///< its rows up to here are in here, or settled
+        bool more = false;           ///< there are further ones in the database
         bool connected = false;
         bus::Steady progress{};  ///< when something was sent first, or acknowledged last
         bus::Steady pause{};     ///< until then nothing is sent
     };
-    struct Content {
-        std::string subject;
-        std::vector<std::byte> envelope;
-    };
     Lane& lane(bus::Channel channel) { return lanes_[channel == bus::Channel::events ? 0 : 1]; }
-    void admit(store::OutboxRow row);
-    void load_more();
+    bool has_room(const Lane& lane) const;
+    static void admit(Lane& lane, store::OutboxRow row);
+    void load_more(Lane& lane);
+    void send_lost_again();
     void pump(Lane& lane, bus::Steady now);
     void send(Lane& lane, std::int64_t seq);
 
     bus::Bus& bus_;
     store::Outbox& outbox_;
+    const Room room_;
     Lane lanes_[2]{{.channel = bus::Channel::events}, {.channel = bus::Channel::letters}};
-    std::unordered_map<std::int64_t, Content> contents_;  // of rows without a PubAck; never walked
-    std::size_t content_bytes_ = 0;
     std::uint64_t passed_to_ = 0;  // the reader has
     bus::Steady overdue_until_{};  // then rows that it passed without reading them go again
-    std::int64_t loaded_to_ = 0;   // rows up to here are in the lanes, or settled
-    bool more_ = false;            // and there are further ones in the database
     bool held_ = true;
     std::vector<std::pair<std::int64_t, std::uint64_t>> stored_letters_;
     std::string trouble_;

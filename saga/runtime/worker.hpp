@@ -152,9 +152,12 @@ class Worker {
         } catch (...) {
             executor_.take_published();
             replies_.clear();
+            settled_.clear();
             store_.rollback();
             throw;
         }
+        for (const std::int64_t row : settled_) outgoing_.settled(row);
+        settled_.clear();
     }
     std::vector<Item> collect(const Inbound& in, std::size_t most);
     Committed commit_all(const std::vector<Item>& items, Inbound& in,
@@ -220,6 +223,7 @@ class Worker {
 
     Time now_;
     std::vector<Reply> replies_;
+    std::vector<std::int64_t> settled_;  ///< rows of the outbox
     std::optional<core::Checkpoint> last_;
     Counts counts_;
 };

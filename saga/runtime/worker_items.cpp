@@ -55,10 +55,9 @@ void Worker::reject(const Delivery& delivery, std::string_view why) {
 /// An event of this service's own name: its outbox row is settled, or there is another explanation.
 void Worker::mine(const core::Message& message) {
     const core::Envelope& e = message.envelope();
-    std::optional<std::int64_t> row = outgoing_.settled(e.id);
-    if (!row) row = store_.outbox.find(e.id);
-    if (row) {
+    if (const auto row = store_.outbox.find(e.id)) {
         store_.outbox.settle(*row, message.seq(), now_);
+        settled_.push_back(*row);
     } else if (catching_up()) {
         adopt(message);
     } else if (!published(e, now_)) {

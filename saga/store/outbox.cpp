@@ -29,7 +29,8 @@ Outbox::Outbox(const Database& db)
       unsettle_(db, "UPDATE outbox SET stream_seq = NULL WHERE stream_seq > ?1"),
       after_(db,
              "SELECT seq, event_id, saga, subject, envelope FROM outbox "
-             "WHERE stream_seq IS NULL AND seq > ?1 ORDER BY seq LIMIT ?2"),
+             "WHERE stream_seq IS NULL AND seq > ?1 "
+             "AND (?3 IS NULL OR (subject GLOB 'saga-dlq.*') = ?3) ORDER BY seq LIMIT ?2"),
       row_(db, "SELECT seq, event_id, saga, subject, envelope FROM outbox WHERE seq = ?1"),
       depth_(db, "SELECT count(*), min(at) FROM outbox WHERE stream_seq IS NULL"),
       last_(db,
@@ -68,9 +69,10 @@ std::int64_t Outbox::unsettle_above(std::uint64_t stream_seq) {
     return unsettle_.exec(stream_seq);
 }
 
-std::vector<OutboxRow> Outbox::unsettled_after(std::int64_t seq, std::size_t most) {
+std::vector<OutboxRow> Outbox::unsettled_after(std::int64_t seq, std::size_t most,
+                                               std::optional<bool> letters) {
     std::vector<OutboxRow> found;
-    Rows rows = after_.query(seq, most);
+    Rows rows = after_.query(seq, most, letters);
     while (rows.next()) found.push_back(outbox_row(rows));
     return found;
 }

@@ -35,8 +35,11 @@ class Outbox {
     /// What was read back above `stream_seq` may be gone. How many.
     std::int64_t unsettle_above(std::uint64_t stream_seq);
 
-    /// Unsettled rows after `seq`, oldest first, at most `most`.
-    std::vector<OutboxRow> unsettled_after(std::int64_t seq, std::size_t most);
+    /// Whether it is the subject of a dead letter, which nobody reads back.
+    static bool is_letter(std::string_view subject) { return subject.starts_with("saga-dlq."); }
+    /// Unsettled rows after `seq`, oldest first, at most `most`: dead letters, events, or both.
+    std::vector<OutboxRow> unsettled_after(std::int64_t seq, std::size_t most,
+                                           std::optional<bool> letters = std::nullopt);
     std::optional<OutboxRow> row(std::int64_t seq);
 
     struct Depth {

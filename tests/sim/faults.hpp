@@ -44,6 +44,7 @@ enum class Fault : std::uint8_t {
     storm,     // an event that is too many events away from its saga's first
     late,      // at last, every event again, when nobody remembers its saga
     split,     // order, payment and shipping run in two shards each
+    cramped,   // a few events have room in memory: the rest waits in the database to be sent
     count_
 };
 inline constexpr auto kFaults = static_cast<std::size_t>(Fault::count_);

@@ -59,7 +59,8 @@ struct Machine::Process {
                                             .rebuild = flags.rebuild,
                                             .accept_history_loss = flags.accept_history_loss,
                                             .worker = machine.options_.worker,
-                                            .horizons = machine.options_.horizons});
+                                            .horizons = machine.options_.horizons,
+                                            .room = machine.options_.room});
     }
 
     static void end(Life& life) {

@@ -34,6 +34,7 @@ class Machine {
         runtime::Worker::Options worker{};
         runtime::Pruner::Horizons horizons{};
         std::optional<std::chrono::milliseconds> deadline{};  ///< instead of those that it declares
+        runtime::Room room{};
     };
     /// `service`: of the key, which all shards of a service have.
     Machine(const core::Instance& self, Contract contract, Schedule& schedule, Broker& broker,

@@ -19,6 +19,9 @@ namespace saga::sim {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kHurry = 2s;
+constexpr runtime::Room kCramped{.unsent = 3, .unsent_bytes = 1'000, .unsettled = 8};
 using store::Rows;
 
 constexpr int kAttempts = 200;  // of a request, over some minutes: it outlasts the faults
@@ -49,6 +52,13 @@ void each_row(const Machines& machines, std::string_view service, std::string_vi
         Rows rows = statement.query();
         while (rows.next()) on_row(rows);
     }
+}
+
+Machine::Options options_of(const std::set<Fault>& faults) {
+    Machine::Options options;
+    if (faults.contains(Fault::hurry)) options.deadline = kHurry;
+    if (faults.contains(Fault::cramped)) options.room = kCramped;
+    return options;
 }
 
 Machines shop_machines(Schedule& schedule, Broker& broker, Bank& bank, const Chance& chance,

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "services/shop/books.hpp"
 #include "tests/sim/customer.hpp"
+#include "tests/sim/faults.hpp"
 #include "tests/sim/machine.hpp"
 
 namespace saga::sim {
@@ -14,6 +16,9 @@ namespace saga::sim {
 enum class Keys : std::uint8_t { calm, hot };
 
 using Machines = std::vector<std::unique_ptr<Machine>>;
+
+/// What the faults say of the machines themselves.
+Machine::Options options_of(const std::set<Fault>& faults);
 
 /// The four services, each on a machine of its own, in an order that stays; with hot keys, behind
 /// them, points_service() and moody_service(). Those that can be split are, into `shards`.

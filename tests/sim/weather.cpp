@@ -111,7 +111,7 @@ void Weather::befall(Fault fault) {
         case Fault::storm:
             return storm();
         default:
-            return;  // hurry, split: the services are so; late: comes when all is over
+            return;  // hurry, split, cramped: the services are so; late: comes when all is over
     }
 }
 

@@ -30,7 +30,6 @@ constexpr auto kCannedQuiet = 3s;     // where the broker loses nothing
 constexpr auto kCannedLook = 50ms;    // at whether who died has made good for it
 constexpr auto kLiveness = 2h;        // after the faults have ended everything ends within that
 constexpr std::size_t kEnough = 100;  // violations: what begins again and again may end here
-constexpr std::chrono::milliseconds kHurry = 2s;
 constexpr unsigned kShards = 2;
 
 class World {
@@ -40,11 +39,9 @@ class World {
           chance_(setup.seed),
           broker_(schedule_),
           bank_(chance_.branch("bank")),
-          machines_(
-              shop_machines(schedule_, broker_, bank_, chance_.branch("machines"),
-                            {.deadline = setup.faults.contains(Fault::hurry) ? std::optional(kHurry)
-                                                                             : std::nullopt},
-                            setup.keys, setup.faults.contains(Fault::split) ? kShards : 1)),
+          machines_(shop_machines(schedule_, broker_, bank_, chance_.branch("machines"),
+                                  options_of(setup.faults), setup.keys,
+                                  setup.faults.contains(Fault::split) ? kShards : 1)),
           customer_(schedule_, broker_, chance_.branch("customer")),
           market_(schedule_, customer_, chance_.branch("market"), setup.keys),
           weather_(schedule_, broker_, bank_, machines_, customer_, chance_.branch("weather"),

@@ -55,6 +55,7 @@ class Service {
   private:
     struct Row {
         core::Outgoing::Row row;
+        EventId id;
         std::uint64_t stream_seq = 0;  ///< 0: not settled
     };
     struct Read {
@@ -64,9 +65,8 @@ class Service {
 
     core::Outgoing::Row commit(int saga, int nth) {
         const core::Outgoing::Row row{.seq = static_cast<std::int64_t>(outbox_.size()) + 1,
-                                      .saga = saga,
-                                      .id = event_id(number_, saga, nth)};
-        outbox_.push_back({row});
+                                      .saga = saga};
+        outbox_.push_back({row, event_id(number_, saga, nth)});
         return row;
     }
     void reload() {
@@ -84,6 +84,7 @@ class Service {
     void go_back_to(std::uint64_t seq);
     void handle(const Read& read, std::vector<core::Outgoing::Row>& committed);
     void settle(const EventId& id, std::uint64_t seq);
+    void stands(const EventId& id, std::uint64_t seq);
 
     const int number_;
     LossyStream& stream_;
@@ -113,7 +114,7 @@ bool Service::connect() {
     judge();
     if (!started_)  // what stands above the cursor is not sent again: it will be read
         for (std::uint64_t seq = position_.seq + 1; seq <= stream_.last(); ++seq)
-            if (stream_.has(seq)) outgoing_.stands(stream_.at(seq).id, seq);
+            if (stream_.has(seq)) stands(stream_.at(seq).id, seq);
     started_ = true;
     const auto newest = checkpoints_.newest();  // nothing above it was handled
     if (without_ != Without::reading_again)
@@ -186,7 +187,7 @@ bool Service::send() {
     if (!connected_) return false;
     const auto seq = outgoing_.next();
     if (!seq) return false;
-    acks_.emplace_back(*seq, stream_.publish(outbox_[static_cast<std::size_t>(*seq - 1)].row.id));
+    acks_.emplace_back(*seq, stream_.publish(outbox_[static_cast<std::size_t>(*seq - 1)].id));
     return true;
 }
 
@@ -195,7 +196,7 @@ bool Service::mark() {
     for (const auto& [row, seq] : acks_) {
         outgoing_.acked(row, seq);
         if (without_ == Without::read_back)
-            settle(outbox_[static_cast<std::size_t>(row - 1)].row.id, seq);
+            settle(outbox_[static_cast<std::size_t>(row - 1)].id, seq);
     }
     acks_.clear();
     return true;
@@ -226,7 +227,8 @@ bool Service::work() {
     if (last) checkpoints_.add(*last);
     if (queue_.empty()) position_.seq = std::max(position_.seq, next_ - 1);
     for (const core::Outgoing::Row& row : committed) outgoing_.add(row);
-    const std::size_t again = without_ == Without::passing ? 0 : outgoing_.passed(position_.seq);
+    const std::size_t again =
+        without_ == Without::passing ? 0 : *outgoing_.passed(position_.seq, outbox_.size());
     outcome_.sent_again += again;
     return most > 0 || again > 0;
 }
@@ -252,15 +254,22 @@ void Service::handle(const Read& read, std::vector<core::Outgoing::Row>& committ
 }
 
 void Service::settle(const EventId& id, std::uint64_t seq) {
-    outgoing_.settled(id);
-    for (Row& row : outbox_)
-        if (row.row.id == id && row.stream_seq == 0) row.stream_seq = seq;
+    for (Row& row : outbox_) {
+        if (row.id != id) continue;
+        outgoing_.settled(row.row.seq);
+        if (row.stream_seq == 0) row.stream_seq = seq;
+    }
+}
+
+void Service::stands(const EventId& id, std::uint64_t seq) {
+    for (const Row& row : outbox_)
+        if (row.id == id) outgoing_.stands(row.row.seq, seq);
 }
 
 std::string Service::lost() const {
     std::map<std::int64_t, std::uint64_t> last_of;
     for (const Row& row : outbox_) {
-        const std::uint64_t at = stream_.find(row.row.id);
+        const std::uint64_t at = stream_.find(row.id);
         if (at == 0)
             return fmt::format("service {}: {} is not in the stream", number_, row.row.seq);
         if (at < last_of[row.row.saga] && outcome_.holes == 0)
