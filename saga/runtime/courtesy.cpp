@@ -17,10 +17,9 @@ Courtesy::Pace Courtesy::after_round(std::uint64_t backlog) {
     if (!(std::ifstream(path_) >> ran >> waited)) return {};
     const Times now{std::chrono::nanoseconds(ran), std::chrono::nanoseconds(waited)};
     const Times last = std::exchange(last_, now).value_or(now);
-    const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>((now.ran - last.ran) *
-                                                                           core::kRestsToRuns);
-    const auto rest = std::min<std::chrono::nanoseconds>(
-        {(now.waited - last.waited) * core::kRests, most, core::kLongestRest});
+    const auto rest = std::min<std::chrono::nanoseconds>({(now.waited - last.waited) * core::kRests,
+                                                          (now.ran - last.ran) * core::kRestsToRuns,
+                                                          core::kLongestRest});
     if (rest < core::kNoticeable) return {rest};
     return {rest, core::kCourteousItems};
 }

@@ -125,9 +125,10 @@ def backlog(given):
     """Payment was away: how fast its backlog drains, and what orders without payment take beside.
     Before it comes back, the others are done with what they could do without it."""
     orders, rate = many(given, 10_000, 100_000), 50
+    aside = {"rate": rate, "sku": "NONE", "ends": "saga.order.ended.OrderRejected.>"}
     with stand_of(given) as stand:
         usual = stand.load(many(given, 5_000, 20_000), window=WINDOW)["sagas_per_second"]
-        quiet = stand.load(rate * 10, rate=rate, sku="NONE")
+        quiet = stand.load(rate * 10, **aside)
         stand.kill("payment")
         waiting = stand.begin_load(orders, window=orders)
         reserved = "inventory.done.StockReserved"
@@ -136,28 +137,31 @@ def backlog(given):
         stand.rest()
         began = time.monotonic()
         stand.start("payment")
-        others = stand.begin_load(int(orders / usual * rate), rate=rate, sku="NONE")
+        others = stand.begin_load(int(orders / usual * rate), **aside)
         stand.loaded(waiting)
         seconds = time.monotonic() - began
         beside = stand.loaded(others)
+        memory = memory_mib(stand.processes["payment"].pid, "VmHWM")
         stand.rest()
         audited(stand)
     return {"drained_per_second": orders / seconds, "ratio": orders / seconds / usual,
+            "memory_mib": memory,
             "others_p50_ms": beside["p50_ms"], "others_p99_ms": beside["p99_ms"],
             "others_p50_ratio": beside["p50_ms"] / quiet["p50_ms"],
             "others_p99_ratio": beside["p99_ms"] / quiet["p99_ms"]}
 
 
 def shards(given):
-    """Shipping alone, in shards, takes what waits for it: nobody else has work meanwhile. As it
-    comes, and with transactions so small that it is the disk that it waits for."""
+    """One service alone, in shards, takes what waits for it: nobody else has work meanwhile.
+    Shipping as it comes, and with transactions so small that it is the disk that it waits for; and
+    a service whose handler computes for half a millisecond."""
     figures = {}
-    for batch in (512, 1):
-        for count in (1, 2, 4):
-            figures[f"shipped_per_second_{count}_batch_{batch}"] = shipped(given, count, batch)
-        figures |= {f"ratio_{count}_batch_{batch}":
-                    figures[f"shipped_per_second_{count}_batch_{batch}"] /
-                    figures[f"shipped_per_second_1_batch_{batch}"] for count in (2, 4)}
+    for what, taken in {"": lambda count: shipped(given, count, 512),
+                        "_of_disk": lambda count: shipped(given, count, 1),
+                        "_of_work": lambda count: computed(given, count)}.items():
+        rates = {count: taken(count) for count in (1, 2, 4)}
+        figures |= {f"per_second{what}_{count}": rate for count, rate in rates.items()}
+        figures |= {f"ratio{what}_{count}": rates[count] / rates[1] for count in (2, 4)}
     return figures
 
 
@@ -175,13 +179,34 @@ def shipped(given, count, batch):
         for name in ("order", "inventory", "payment"):
             stand.stop(name)
         stand.args = ["--batch", str(batch)]
-        if count > 1:
-            stand.split("shipping", count)
-        began = time.monotonic()
-        stand.open("shipping", count)
-        house.wait_for("all are shipped", lambda: stand.broker.events(
-            "shipping.done.OrderShipped") >= before + orders, 300)
-        return orders / (time.monotonic() - began)
+        return taken_per_second(stand, "shipping", count, "shipping.done.OrderShipped",
+                                before + orders, orders)
+
+
+def computed(given, count):
+    """Tickets a second that so many shards of a service take, whose handler has much to do."""
+    tickets = many(given, 4_000, 20_000)
+    with Chain(given.build, given.nats_server, links=2, work=500) as chain:
+        chain.stop("link1")
+        waiting = chain.begin_load(tickets, window=tickets)
+        before = chain.broker.events("link1.ended.Passed1")
+        wait_for("all wait for the second",
+                 lambda: chain.broker.events("link0.done.Passed0") >= before + tickets,
+                 waiting, seconds=300)
+        chain.end_load(waiting)
+        chain.stop("link0")
+        return taken_per_second(chain, "link1", count, "link1.ended.Passed1", before + tickets,
+                                tickets)
+
+
+def taken_per_second(site, service, count, event, until, tickets):
+    """From the start of a service that is stopped, in so many shards, until it has published
+    `until` events."""
+    site.split(service, count)
+    began = time.monotonic()
+    site.open(service, count)
+    house.wait_for("all are taken", lambda: site.broker.events(event) >= until, 300)
+    return tickets / (time.monotonic() - began)
 
 
 def cluster(given):

@@ -1,12 +1,15 @@
 // One service of a chain: each hands on to the next what it was handed, and the last ends the saga.
-// So many services, and so large an event, as are to be measured:
+// So many services, and so large an event, as are to be measured; and so much work for each:
 //
 //   SAGA_CHAIN=8 chain link3 FLAG...    the fourth of eight, with the flags of any service
+//   SAGA_WORK=500                       microseconds that a handler computes before it writes
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <saga/run.hpp>
 #include <saga/service.hpp>
 #include <string_view>
@@ -20,12 +23,38 @@ using namespace chain;
 
 constexpr auto kHanded = "CREATE TABLE handed (ticket TEXT PRIMARY KEY) STRICT, WITHOUT ROWID";
 
+std::size_t number(std::string_view text) {
+    std::size_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+std::size_t setting(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? 0 : number(value);
+}
+
+/// How long this thread has had a processor.
+std::chrono::nanoseconds ran() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+void compute() {
+    static const std::chrono::microseconds kWork(setting("SAGA_WORK"));
+    if (kWork.count() == 0) return;
+    for (const auto end = ran() + kWork; ran() < end;) {
+    }
+}
+
 saga::Reply<Passed0> start(const saga::View&, const Start& asked) {
     return Passed0{.ticket = asked.ticket, .load = asked.load};
 }
 
 template <class In, class Out>
 Out pass(saga::Tx& tx, const In& in) {
+    compute();
     tx.exec("INSERT INTO handed VALUES (?1)", in.ticket);
     return Out{.ticket = in.ticket, .load = in.load};
 }
@@ -39,6 +68,7 @@ saga::Service first() {
 template <class In, class Out>
 saga::Service next(const std::string& name, bool last) {
     saga::Service service{name, kHanded};
+    service.by_saga("handed", "ticket");
     auto step = service.step("pass", pass<In, Out>);
     if (last)
         step.ends_saga();
@@ -63,22 +93,16 @@ struct Chain {
 using Links = Chain<Passed0, Passed1, Passed2, Passed3, Passed4, Passed5, Passed6, Passed7, Passed8,
                     Passed9, Passed10, Passed11, Passed12, Passed13, Passed14, Passed15>;
 
-std::size_t number(std::string_view text) {
-    std::size_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    const char* links = std::getenv("SAGA_CHAIN");
+    const std::size_t links = setting("SAGA_CHAIN");
     const std::string_view name = argc > 1 ? argv[1] : "";
     constexpr std::string_view kLink = "link";
-    if (links == nullptr || !name.starts_with(kLink)) {
+    if (links == 0 || !name.starts_with(kLink)) {
         fmt::print(stderr, "chain: say SAGA_CHAIN=8 chain link3 ...\n");
         return 2;
     }
     const std::size_t nth = number(name.substr(kLink.size()));
-    return saga::run(argc - 1, argv + 1, Links::at(nth, nth + 1 == number(links)));
+    return saga::run(argc - 1, argv + 1, Links::at(nth, nth + 1 == links));
 }

@@ -32,7 +32,7 @@ constexpr int kTooMany = 121;  // units: the carrier refuses, and all before is 
 constexpr auto kPatience = std::chrono::seconds(60);  // without any order's end
 
 struct Given {
-    std::string url, prefix = "o", sku = "THING";
+    std::string url, prefix = "o", sku = "THING", ends = "saga.order.ended.>";
     std::size_t orders = 1'000, window = 1'000;
     double rate = 0, failing = 0;
     std::int64_t credit = 0;
@@ -47,7 +47,7 @@ struct Work {
 
 Work orders(const Given& given) {
     return {
-        "saga-ctl.order.place", "saga.order.ended.>", [given](std::string id, std::size_t nth) {
+        "saga-ctl.order.place", given.ends, [given](std::string id, std::size_t nth) {
             const double share = given.failing * static_cast<double>(nth);
             const bool fails = std::floor(share + given.failing) > std::floor(share);
             return saga::detail::pack(PlaceOrder{
@@ -207,6 +207,7 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--sku", given.sku,
                    "what is ordered: of what was never delivered nothing is paid");
+    app.add_option("--ends", given.ends, "the subjects by which the orders end");
     app.add_option("--credit", given.credit, "cents that each account at the bank opens with");
     app.add_option("--links", given.links, "of the chain that takes tickets in place of orders")
         ->check(CLI::Range(2, 16));

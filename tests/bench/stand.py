@@ -122,6 +122,22 @@ class Site:
         with open(self.folder / f"{name}.log", "a") as log:
             return begun(command, stdout or log, log)
 
+    def start(self, name):
+        self.processes[name] = self.spawn(name, self.command(name))
+
+    def split(self, name, shards):
+        """A service that is stopped is to run in so many shards."""
+        if shards > 1:
+            said(*self.command(name, "--reshard", str(shards)))
+
+    def open(self, name, shards):
+        if shards == 1:
+            return self.start(name)
+        for nth in range(shards):
+            shard = f"{name}-{nth}-of-{shards}"
+            self.processes[shard] = self.spawn(shard, self.command(name, "--shard",
+                                                                   f"{nth}/{shards}"))
+
     def ready(self, name):
         log = self.folder / f"{name}.log"
         wait_for(f"{name} is ready", lambda: re.search(r"\bready$", log.read_text(), re.M),
@@ -234,27 +250,10 @@ class Stand(Site):
         self.load(200, window=50)  # every statement prepared, every page cache warm
 
     def command(self, name, *more):
+        if not self.engine:
+            return [self.build / "tests/bench/floor", name, self.url, self.folder]
         return [self.build / f"services/{name}/{name}", "--server", self.url, "--data",
                 self.folder / name, *self.args, *more]
-
-    def split(self, name, shards):
-        """A service that is stopped is to run in so many shards."""
-        said(*self.command(name, "--reshard", str(shards)))
-
-    def open(self, name, shards):
-        if shards == 1:
-            return self.start(name)
-        for nth in range(shards):
-            shard = f"{name}-{nth}-of-{shards}"
-            self.processes[shard] = self.spawn(shard, self.command(name, "--shard",
-                                                                   f"{nth}/{shards}"))
-
-    def start(self, name):
-        if self.engine:
-            command = self.command(name)
-        else:
-            command = [self.build / "tests/bench/floor", name, self.url, self.folder]
-        self.processes[name] = self.spawn(name, command)
 
     def started_in(self, name):
         """Seconds from its start until it says that it is ready, alone."""
@@ -274,21 +273,25 @@ class Stand(Site):
 
 
 class Chain(Site):
-    """So many services in a row, each of which hands on what it was handed."""
+    """So many services in a row, each of which hands on what it was handed, after so many
+    microseconds of work."""
 
-    def __init__(self, build, server, links):
-        self.names = [f"link{nth}" for nth in range(links)]
+    def __init__(self, build, server, links, work=0):
+        self.names, self.work = [f"link{nth}" for nth in range(links)], work
         self.load_flags = ("--links", str(links))
         super().__init__(build, server)
 
     def furnish(self):
         for name in self.names:
-            self.processes[name] = self.spawn(
-                name, ["env", f"SAGA_CHAIN={len(self.names)}", self.build / "tests/bench/chain",
-                       name, "--server", self.url, "--data", self.folder / name])
+            self.start(name)
         for name in self.names:
             self.ready(name)
         self.load(200, window=50)
+
+    def command(self, name, *more):
+        return ["env", f"SAGA_CHAIN={len(self.names)}", f"SAGA_WORK={self.work}",
+                self.build / "tests/bench/chain", name, "--server", self.url, "--data",
+                self.folder / name, *more]
 
 
 def stop(process):
