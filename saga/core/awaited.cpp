@@ -48,8 +48,6 @@ std::optional<Awaited::Left> Awaited::take(std::int64_t seq) {
 void Awaited::tidy() {
     for (; !by_seq_.empty() && by_seq_.front().gone == 1; --gone_) by_seq_.pop_front();
     for (; !by_seq_.empty() && by_seq_.back().gone == 1; --gone_) by_seq_.pop_back();
-    if (2 * gone_ > by_seq_.size())
-        gone_ -= std::erase_if(by_seq_, [](const Row& row) { return row.gone == 1; });
     while (!by_place_.empty() && !stands(by_place_.front())) by_place_.pop_front();
 }
 

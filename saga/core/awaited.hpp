@@ -50,7 +50,7 @@ class Awaited {
     void tidy();
 
     // Rows come, and are met, nearly in the order of both: at the ends.
-    std::deque<Row> by_seq_;      // half of them gone at most, neither the first nor the last
+    std::deque<Row> by_seq_;      // some are gone, and may come back; never the first or the last
     std::deque<Place> by_place_;  // some of rows that are gone; never the first
     std::vector<std::pair<std::int64_t, std::int64_t>> doubted_;  // saga and seq; likewise
     std::size_t doubtful_ = 0, gone_ = 0;

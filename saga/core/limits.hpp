@@ -88,10 +88,10 @@ inline constexpr std::size_t kRecentRows = 32;
 inline constexpr std::size_t kMaxRequests = 1'024;
 /// Messages that a service has to read, which was away: more than fit into memory.
 inline constexpr std::uint64_t kBacklog = kMaxReady;
-/// It rests for so many times as long as it waited for a processor: where it has waited for a tenth
-/// of what it ran, as long as the next bound lets it. Measured on two cores that five processes
-/// fill (scripts/bench backlog): without rests orders beside a backlog take 25 times as long.
-inline constexpr int kRests = 20;
+/// It rests for so many times as long as it waited for a processor: where it has waited for a
+/// fourth of what it ran, as long as the next bound lets it. Measured on two cores that five
+/// processes fill (scripts/bench backlog): without rests orders beside it take 25 times as long.
+inline constexpr int kRests = 8;
 /// And at most for so many times as long as it ran: then a backlog drains nearly as fast as the
 /// landscape works at saturation, however many others there are.
 inline constexpr int kRestsToRuns = 2;
@@ -147,7 +147,7 @@ inline constexpr auto kLastRetry = 15min;
 /// 2.9.10 flattens (64: 72,000 a second, 256: 108,000, 1,000: 134,000, 4,000: 124,000).
 inline constexpr std::size_t kMaxInFlight = 1'024;
 /// Rows without a PubAck that are kept in memory, of events and of dead letters each, and bytes of
-/// their envelopes; more wait in the database.
+/// their envelopes; more wait in the database. As many lost ones may come on top.
 inline constexpr std::size_t kMaxUnsent = 8 * kMaxInFlight, kMaxUnsentBytes = 8 * 1024 * 1024;
 /// Rows whose event was not read back yet that are kept in memory: forty bytes each with a PubAck.
 inline constexpr std::size_t kMaxUnsettled = 512 * 1024;

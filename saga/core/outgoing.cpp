@@ -1,5 +1,6 @@
 #include "saga/core/outgoing.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace saga::core {
@@ -73,13 +74,27 @@ void Outgoing::stands(std::int64_t seq, std::uint64_t stream_seq) {
     awaited_.add(seq, saga, stream_seq);
 }
 
-std::optional<std::size_t> Outgoing::passed(std::uint64_t cursor, std::size_t most) {
-    if (awaited_.overdue(cursor, most + 1) > most) return std::nullopt;
-    std::size_t lost = 0;
-    while (const auto seq = awaited_.overdue(cursor)) {
+Outgoing::Lost Outgoing::passed(std::uint64_t cursor, std::size_t most) {
+    const std::size_t room = most - std::min(most, rows_.size());
+    const bool stay = awaited_.overdue(cursor, room + 1) <= room;
+    Lost lost;
+    const auto leaves = [&](std::int64_t seq) {
+        lost.again_from = std::min(lost.again_from.value_or(seq), seq);
+    };
+    for (; const auto seq = awaited_.overdue(cursor); ++lost.rows) {
         const std::int64_t saga = awaited_.take(*seq)->saga;
-        wait(*seq, rows_.try_emplace(*seq, Entry{.saga = saga}).first->second);
-        ++lost;
+        if (stay)
+            wait(*seq, rows_.try_emplace(*seq, Entry{.saga = saga}).first->second);
+        else
+            leaves(*seq);
+    }
+    if (stay) return lost;
+    // What waits leaves with them: of a saga the older row goes first.
+    for (auto at = rows_.begin(); at != rows_.end();) {
+        const auto row = at++;
+        if (row->second.flying) continue;
+        leaves(row->first);
+        leave(row);
     }
     return lost;
 }

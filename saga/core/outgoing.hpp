@@ -59,15 +59,21 @@ class Outgoing {
     /// Its event was seen in the stream at `stream_seq`, where the reader will meet it.
     void stands(std::int64_t seq, std::uint64_t stream_seq);
 
+    struct Lost {
+        std::size_t rows = 0;
+        /// They and what waited to be sent have left: rows from this one on are to be added again.
+        std::optional<std::int64_t> again_from;
+    };
     /// The reader has handled everything up to `cursor`: rows that should have been among it were
-    /// lost, and go again. How many; none: more than `most`, and nothing is done.
-    std::optional<std::size_t> passed(std::uint64_t cursor, std::size_t most);
+    /// lost, and go again. Where more than `most` would have no PubAck then, they leave.
+    Lost passed(std::uint64_t cursor, std::size_t most);
     /// Whether there are such rows.
     bool overdue(std::uint64_t cursor) const { return awaited_.overdue(cursor).has_value(); }
 
     /// Forgets everything: after a rewind the rows come anew from the database.
     void clear();
 
+    bool has(std::int64_t seq) const { return rows_.contains(seq) || awaited_.has(seq); }
     /// Rows without a PubAck, and bytes of their envelopes.
     std::size_t unacknowledged() const { return rows_.size(); }
     std::size_t bytes() const { return bytes_; }

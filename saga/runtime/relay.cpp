@@ -26,18 +26,13 @@ bool Relay::has_room(const Lane& lane) const {
 }
 
 void Relay::load_more(Lane& lane) {
-    constexpr std::size_t kPage = 256;
     const bool letters = lane.channel == bus::Channel::letters;
-    while (lane.more && has_room(lane)) {
-        std::vector<store::OutboxRow> page =
-            outbox_.unsettled_after(lane.loaded_to, kPage, letters);
-        lane.more = page.size() == kPage;
-        for (store::OutboxRow& row : page) {
-            lane.more = lane.more || !has_room(lane);
-            if (!has_room(lane)) break;
-            admit(lane, std::move(row));
-        }
-    }
+    if (!has_room(lane)) return;
+    lane.more = outbox_.visit_unsettled(lane.loaded_to, letters, [&](std::int64_t seq) {
+        if (!lane.outgoing.has(seq)) admit(lane, *outbox_.row(seq));
+        lane.loaded_to = seq;
+        return has_room(lane);
+    });
 }
 
 void Relay::add(std::vector<store::OutboxRow> rows) {
@@ -100,20 +95,23 @@ void Relay::passed(std::uint64_t cursor) {
 }
 
 void Relay::send_lost_again() {
-    const auto lost = events().passed(passed_to_, room_.unsent);
-    sent_again_ += lost.value_or(events().unsettled());
-    if (!lost) reload();  // so many have no room here: each waits in the database for its turn
+    Lane& lane = this->lane(bus::Channel::events);
+    const auto [rows, again_from] = lane.outgoing.passed(passed_to_, 2 * room_.unsent);
+    sent_again_ += rows;
+    if (!again_from) return;
+    lane.loaded_to = std::min(lane.loaded_to, *again_from - 1);
+    lane.more = true;
 }
 
 void Relay::pump(bus::Steady now) {
-    for (Lane& lane : lanes_)
-        if (lane.more) load_more(lane);
-    if (held_) return;
-    if (overdue_until_ != bus::Steady{} && now >= overdue_until_) {
+    if (!held_ && overdue_until_ != bus::Steady{} && now >= overdue_until_) {
         overdue_until_ = {};
         send_lost_again();
     }
-    for (Lane& lane : lanes_) pump(lane, now);
+    for (Lane& lane : lanes_) {
+        if (lane.more) load_more(lane);
+        if (!held_) pump(lane, now);
+    }
 }
 
 void Relay::pump(Lane& lane, bus::Steady now) {

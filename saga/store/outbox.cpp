@@ -29,8 +29,10 @@ Outbox::Outbox(const Database& db)
       unsettle_(db, "UPDATE outbox SET stream_seq = NULL WHERE stream_seq > ?1"),
       after_(db,
              "SELECT seq, event_id, saga, subject, envelope FROM outbox "
-             "WHERE stream_seq IS NULL AND seq > ?1 "
-             "AND (?3 IS NULL OR (subject GLOB 'saga-dlq.*') = ?3) ORDER BY seq LIMIT ?2"),
+             "WHERE stream_seq IS NULL AND seq > ?1 ORDER BY seq LIMIT ?2"),
+      visit_(db,
+             "SELECT seq FROM outbox WHERE stream_seq IS NULL AND seq > ?1 "
+             "AND (subject GLOB 'saga-dlq.*') = ?2 ORDER BY seq"),
       row_(db, "SELECT seq, event_id, saga, subject, envelope FROM outbox WHERE seq = ?1"),
       depth_(db, "SELECT count(*), min(at) FROM outbox WHERE stream_seq IS NULL"),
       last_(db,
@@ -69,12 +71,19 @@ std::int64_t Outbox::unsettle_above(std::uint64_t stream_seq) {
     return unsettle_.exec(stream_seq);
 }
 
-std::vector<OutboxRow> Outbox::unsettled_after(std::int64_t seq, std::size_t most,
-                                               std::optional<bool> letters) {
+std::vector<OutboxRow> Outbox::unsettled_after(std::int64_t seq, std::size_t most) {
     std::vector<OutboxRow> found;
-    Rows rows = after_.query(seq, most, letters);
+    Rows rows = after_.query(seq, most);
     while (rows.next()) found.push_back(outbox_row(rows));
     return found;
+}
+
+bool Outbox::visit_unsettled(std::int64_t seq, bool letters,
+                             const std::function<bool(std::int64_t)>& visit) {
+    Rows rows = visit_.query(seq, letters);
+    while (rows.next())
+        if (!visit(rows.integer(0))) return true;
+    return false;
 }
 
 std::optional<OutboxRow> Outbox::row(std::int64_t seq) {

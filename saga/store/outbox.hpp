@@ -1,6 +1,7 @@
 // Events committed with the state that caused them, kept after publishing; and what is read once.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,9 +38,12 @@ class Outbox {
 
     /// Whether it is the subject of a dead letter, which nobody reads back.
     static bool is_letter(std::string_view subject) { return subject.starts_with("saga-dlq."); }
-    /// Unsettled rows after `seq`, oldest first, at most `most`: dead letters, events, or both.
-    std::vector<OutboxRow> unsettled_after(std::int64_t seq, std::size_t most,
-                                           std::optional<bool> letters = std::nullopt);
+    /// Unsettled rows after `seq`, oldest first, at most `most`.
+    std::vector<OutboxRow> unsettled_after(std::int64_t seq, std::size_t most);
+    /// Calls visit(seq) for unsettled rows after `seq`, dead letters or events, oldest first, until
+    /// it returns false. Whether it has.
+    bool visit_unsettled(std::int64_t seq, bool letters,
+                         const std::function<bool(std::int64_t)>& visit);
     std::optional<OutboxRow> row(std::int64_t seq);
 
     struct Depth {
@@ -59,7 +63,7 @@ class Outbox {
     std::vector<Seen> list(std::int64_t seq, std::size_t most);
 
   private:
-    Statement insert_, find_, settle_, unsettle_, after_, row_, depth_, last_, list_;
+    Statement insert_, find_, settle_, unsettle_, after_, visit_, row_, depth_, last_, list_;
     std::int64_t next_seq_ = 1;
 };
 

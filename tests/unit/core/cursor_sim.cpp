@@ -228,7 +228,7 @@ bool Service::work() {
     if (queue_.empty()) position_.seq = std::max(position_.seq, next_ - 1);
     for (const core::Outgoing::Row& row : committed) outgoing_.add(row);
     const std::size_t again =
-        without_ == Without::passing ? 0 : *outgoing_.passed(position_.seq, outbox_.size());
+        without_ == Without::passing ? 0 : outgoing_.passed(position_.seq, outbox_.size()).rows;
     outcome_.sent_again += again;
     return most > 0 || again > 0;
 }
