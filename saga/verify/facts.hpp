@@ -129,6 +129,9 @@ struct Service {
     Service() = default;
     Service(Service&&) = default;  // traces look into the rows
     Service(const Service&) = delete;
+    Service& operator=(Service&&) = delete;
+    Service& operator=(const Service&) = delete;
+    ~Service() = default;
 
     std::string name;
     core::Shard shard;  ///< of several databases of a service, each has its own sagas
@@ -148,8 +151,8 @@ struct Service {
     bool catching_up = false;
     /// Rows of tables whose saga stands in no row of sagas.
     struct Orphan {
-        const char* table;
-        std::int64_t saga;
+        const char* table = nullptr;
+        std::int64_t saga = 0;
         std::optional<Time> started;  ///< where the row says so
     };
     std::vector<Orphan> orphans;
@@ -164,6 +167,8 @@ class Facts {
     /// Throws Error.
     Facts(const Landscape& landscape, const Options& options);
     Facts(const Facts&) = delete;  // its parts point at each other
+    Facts& operator=(const Facts&) = delete;
+    ~Facts() = default;
 
     std::vector<Service> services;
     std::vector<Message> stream;
