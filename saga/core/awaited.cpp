@@ -14,11 +14,17 @@ auto sorted_place(All& all, const Value& value, Less less) {
 
 constexpr auto kBefore = [](const auto& row, std::int64_t seq) { return row.seq < seq; };
 
+/// The row, unless it is not here.
+template <typename All>
+auto row_of(All& all, std::int64_t seq) {
+    const auto at = std::lower_bound(all.begin(), all.end(), seq, kBefore);
+    return at == all.end() || at->seq != seq || at->gone == 1 ? nullptr : &*at;
+}
+
 }  // namespace
 
 const Awaited::Row* Awaited::find(std::int64_t seq) const {
-    const auto at = std::lower_bound(by_seq_.begin(), by_seq_.end(), seq, kBefore);
-    return at == by_seq_.end() || at->seq != seq || at->gone == 1 ? nullptr : &*at;
+    return row_of(by_seq_, seq);
 }
 
 void Awaited::add(std::int64_t seq, std::int64_t saga, std::uint64_t place) {
@@ -35,8 +41,8 @@ void Awaited::add(std::int64_t seq, std::int64_t saga, std::uint64_t place) {
 }
 
 std::optional<Awaited::Left> Awaited::take(std::int64_t seq) {
-    const auto row = std::lower_bound(by_seq_.begin(), by_seq_.end(), seq, kBefore);
-    if (row == by_seq_.end() || row->seq != seq || row->gone == 1) return std::nullopt;
+    Row* row = row_of(by_seq_, seq);
+    if (row == nullptr) return std::nullopt;
     const Left left{row->saga, row->doubtful == 1};
     row->gone = 1;
     ++gone_;

@@ -146,10 +146,10 @@ inline constexpr auto kLastRetry = 15min;
 /// Events on their way to the broker without a PubAck. 1,000 is where the curve of nats-server
 /// 2.9.10 flattens (64: 72,000 a second, 256: 108,000, 1,000: 134,000, 4,000: 124,000).
 inline constexpr std::size_t kMaxInFlight = 1'024;
-/// Rows without a PubAck that are kept in memory, of events and of dead letters each, and bytes of
-/// their envelopes; more wait in the database. As many lost ones may come on top.
+/// Rows without a PubAck in memory, of events and dead letters each, and bytes of their envelopes:
+/// a second's worth at saturation. More wait in the database; as many lost ones may come on top.
 inline constexpr std::size_t kMaxUnsent = 8 * kMaxInFlight, kMaxUnsentBytes = 8 * 1024 * 1024;
-/// Rows whose event was not read back yet that are kept in memory: forty bytes each with a PubAck.
+/// Rows not read back that are in memory: 20 MiB, of the 64 of a service, if all have a PubAck.
 inline constexpr std::size_t kMaxUnsettled = 512 * 1024;
 /// Without a PubAck after this the relay starts again at the oldest unsent row.
 inline constexpr auto kPubAckTimeout = 5s;

@@ -43,7 +43,7 @@ class Outgoing {
     std::optional<std::int64_t> next();
     /// What a row without PubAck says. Its envelope is empty where it had one and was lost: then it
     /// is to be put there again.
-    Message& message(std::int64_t seq) { return rows_.at(seq).message; }
+    const Message& message(std::int64_t seq) const { return rows_.at(seq).message; }
     void put(std::int64_t seq, Message message);
 
     /// The broker stored row `seq` at `stream_seq`, or says that it had. False: the row is unknown
@@ -73,6 +73,7 @@ class Outgoing {
     /// Forgets everything: after a rewind the rows come anew from the database.
     void clear();
 
+    /// Whether the row is here, with a PubAck or without.
     bool has(std::int64_t seq) const { return rows_.contains(seq) || awaited_.has(seq); }
     /// Rows without a PubAck, and bytes of their envelopes.
     std::size_t unacknowledged() const { return rows_.size(); }

@@ -55,6 +55,10 @@ std::string dead_letter_subject(std::string_view service, std::string_view event
                        saga_id.empty() ? "p00" : partition_token(saga_id));
 }
 
+bool is_dead_letter(std::string_view subject) {
+    return subject.starts_with("saga-dlq.");
+}
+
 std::string request_subject(std::string_view service, std::string_view verb) {
     return fmt::format("saga-ctl.{}.{}", service, verb);
 }

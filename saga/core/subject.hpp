@@ -28,6 +28,7 @@ std::string event_subject(std::string_view service, Kind kind, std::string_view 
 /// and "p00".
 std::string dead_letter_subject(std::string_view service, std::string_view event,
                                 std::string_view saga_id);
+bool is_dead_letter(std::string_view subject);
 /// "saga-ctl.payment.books"
 std::string request_subject(std::string_view service, std::string_view verb);
 

@@ -4,6 +4,7 @@
 #include <saga/error.hpp>
 
 #include "saga/core/limits.hpp"
+#include "saga/core/subject.hpp"
 #include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
@@ -37,7 +38,7 @@ void Relay::load_more(Lane& lane) {
 
 void Relay::add(std::vector<store::OutboxRow> rows) {
     for (store::OutboxRow& row : rows) {
-        Lane& lane = lanes_[store::Outbox::is_letter(row.subject) ? 1 : 0];
+        Lane& lane = lanes_[core::is_dead_letter(row.subject) ? 1 : 0];
         lane.more = lane.more || !has_room(lane);
         if (!lane.more) admit(lane, std::move(row));
     }

@@ -36,8 +36,6 @@ class Outbox {
     /// What was read back above `stream_seq` may be gone. How many.
     std::int64_t unsettle_above(std::uint64_t stream_seq);
 
-    /// Whether it is the subject of a dead letter, which nobody reads back.
-    static bool is_letter(std::string_view subject) { return subject.starts_with("saga-dlq."); }
     /// Unsettled rows after `seq`, oldest first, at most `most`.
     std::vector<OutboxRow> unsettled_after(std::int64_t seq, std::size_t most);
     /// Calls visit(seq) for unsettled rows after `seq`, dead letters or events, oldest first, until

@@ -54,7 +54,7 @@ struct Scenario::World {
         const auto read = core::decode(row.envelope);
         const core::Envelope& envelope = std::get<core::Envelope>(read);
         const Bytes payload = envelope.payload;
-        if (row.subject.starts_with("saga-dlq.")) {
+        if (core::is_dead_letter(row.subject)) {
             const auto& letter = *flatbuffers::GetRoot<wire::DeadLetter>(payload.data());
             letters.push_back(letter.reason()->str());
             return;

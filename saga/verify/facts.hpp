@@ -12,6 +12,7 @@
 
 #include "saga/core/saga.hpp"
 #include "saga/core/shard.hpp"
+#include "saga/core/subject.hpp"
 #include "saga/verify/contract.hpp"
 #include "saga/verify/verify.hpp"
 
@@ -56,7 +57,7 @@ struct OutRow {
     std::string subject;
     std::optional<std::uint64_t> stream_seq;
     Event event;
-    bool notice() const { return subject.starts_with("saga-dlq."); }
+    bool notice() const { return core::is_dead_letter(subject); }
 };
 struct InboxRow {
     EventId event;

@@ -167,46 +167,43 @@ def shards(given):
 
 def shipped(given, count, batch):
     """Orders a second that so many shards of shipping take."""
-    orders = many(given, 5_000, 40_000)
+    orders, ended = many(given, 5_000, 40_000), "shipping.done.OrderShipped"
     with stand_of(given) as stand:
-        stand.stop("shipping")
-        waiting = stand.begin_load(orders, window=orders)
-        before = stand.broker.events("shipping.done.OrderShipped")
-        wait_for("all wait for shipping",
-                 lambda: stand.broker.events("payment.done.PaymentTaken") >= before + orders,
-                 waiting, seconds=300)
-        stand.end_load(waiting)
+        before = let_wait(stand, "shipping", orders, "payment.done.PaymentTaken", ended)
         for name in ("order", "inventory", "payment"):
             stand.stop(name)
         stand.args = ["--batch", str(batch)]
-        return taken_per_second(stand, "shipping", count, "shipping.done.OrderShipped",
-                                before + orders, orders)
+        return taken_per_second(stand, "shipping", count, orders, ended, before)
 
 
 def computed(given, count):
     """Tickets a second that so many shards of a service take, whose handler has much to do."""
-    tickets = many(given, 4_000, 20_000)
+    tickets, ended = many(given, 4_000, 20_000), "link1.ended.Passed1"
     with Chain(given.build, given.nats_server, links=2, work=500) as chain:
-        chain.stop("link1")
-        waiting = chain.begin_load(tickets, window=tickets)
-        before = chain.broker.events("link1.ended.Passed1")
-        wait_for("all wait for the second",
-                 lambda: chain.broker.events("link0.done.Passed0") >= before + tickets,
-                 waiting, seconds=300)
-        chain.end_load(waiting)
+        before = let_wait(chain, "link1", tickets, "link0.done.Passed0", ended)
         chain.stop("link0")
-        return taken_per_second(chain, "link1", count, "link1.ended.Passed1", before + tickets,
-                                tickets)
+        return taken_per_second(chain, "link1", count, tickets, ended, before)
 
 
-def taken_per_second(site, service, count, event, until, tickets):
-    """From the start of a service that is stopped, in so many shards, until it has published
-    `until` events."""
+def let_wait(site, service, sagas, awaited, ended):
+    """Stops a service, and has so many sagas wait for it with `awaited`; how many of its own events
+    `ended` there were before."""
+    site.stop(service)
+    waiting = site.begin_load(sagas, window=sagas)
+    before = site.broker.events(ended)
+    wait_for(f"all wait for {service}", lambda: site.broker.events(awaited) >= before + sagas,
+             waiting, seconds=300)
+    site.end_load(waiting)
+    return before
+
+
+def taken_per_second(site, service, count, sagas, ended, before):
+    """From the start of that service, in so many shards, until it has taken them."""
     site.split(service, count)
     began = time.monotonic()
     site.open(service, count)
-    house.wait_for("all are taken", lambda: site.broker.events(event) >= until, 300)
-    return tickets / (time.monotonic() - began)
+    house.wait_for("all are taken", lambda: site.broker.events(ended) >= before + sagas, 300)
+    return sagas / (time.monotonic() - began)
 
 
 def cluster(given):

@@ -227,7 +227,7 @@ TEST_CASE("outgoing: has a row's message until its PubAck, or until it was read 
     CHECK(outgoing.bytes() + outgoing.unacknowledged() == 0);
 }
 
-TEST_CASE("outgoing: what half a million rows await, and lose, is soon done") {
+TEST_CASE("outgoing: half a million rows are awaited, some of them lost, and all read in the end") {
     constexpr std::int64_t kMany = 500'000;  // with what is quadratic it would take a minute
     constexpr std::int64_t kLost = 100;      // one of so many
     Outgoing outgoing;

@@ -29,6 +29,26 @@ TEST_CASE("worker: a round is one transaction, whatever it does") {
     sqlite3_commit_hook(granter.store().db().handle(), nullptr, nullptr);
 }
 
+TEST_CASE("worker: what was read back is settled once it is committed, for the relay as well") {
+    using ::test::Granted;
+    Stream stream;
+    Workshop granter{testing::granter(), stream};
+    stream.put(Asked{.ticket = "a", .amount = 1}, "a");
+    granter.in().messages = {stream.messages.back()};
+    granter.worker().round(granter.in(), stream.now);
+    store::OutboxRow row = granter.store().outbox.unsettled_after(0, 1).at(0);
+    granter.outgoing().add({.seq = row.seq, .saga = row.saga});
+    stream.put(row.subject, row.envelope);
+    const runtime::Delivery own = stream.messages.back();
+    stream.put(Granted{.ticket = "b"}, "b");  // under its name, and not of it: nothing is committed
+    granter.in().messages = {own, stream.messages.back()};
+    CHECK_THROWS_AS(granter.worker().round(granter.in(), stream.now), runtime::ForeignInstance);
+    CHECK(granter.outgoing().unsettled() == 1);
+    granter.in().messages = {own};
+    granter.worker().round(granter.in(), stream.now);
+    CHECK(granter.outgoing().unsettled() == 0);
+}
+
 TEST_CASE("worker: a half of a join that is gone from the file is missed, and nothing is made up") {
     using ::test::Granted;
     const auto both = [](Tx&, const Asked& asked, const Checked&) {

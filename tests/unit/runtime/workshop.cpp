@@ -73,7 +73,7 @@ bool Workshop::publish() {
     for (store::OutboxRow& row : store_.outbox.unsettled_after(0, 1'000)) {
         if (!sent_.insert(row.id).second) continue;
         any = true;
-        if (!row.subject.starts_with("saga-dlq.")) {
+        if (!core::is_dead_letter(row.subject)) {
             stream_.put(std::move(row.subject), std::move(row.envelope));
             continue;
         }

@@ -59,6 +59,7 @@ class Workshop {
     runtime::Worker& worker() { return *worker_; }
     runtime::Inbound& in() { return in_; }
     store::Store& store() { return store_; }
+    core::Outgoing& outgoing() { return outgoing_; }
     std::int64_t value(std::string_view select);
     /// The dead letters that it has published, each as its reason.
     const std::vector<std::string>& letters() const { return letters_; }
