@@ -154,11 +154,12 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
         revision_ = entry->revision;
         since_ = asked_;
         trouble_.clear();
-        if (std::exchange(time_wanted_, false)) time_.emplace(entry->stored_at, asked_);
+        self_.epoch = std::max(self_.epoch, owner.epoch);  // a claim whose answer was lost
+        if (std::exchange(told_, self_.epoch) != self_.epoch)
+            time_.emplace(entry->stored_at, asked_);
         return;
     }
-    // An entry older than ours: the broker has gone back, nobody has taken over.
-    if (since_ && owner.epoch < self_.epoch) return claim(entry->revision, self_.epoch + 1);
+    if (since_ && nobody_after_us(owner)) return claim(entry->revision, self_.epoch + 1);
     if (since_) {
         refusal_ = fmt::format("another instance of {} has taken over ({}): this one stops",
                                self_.name.name(), owner.where);
@@ -179,6 +180,13 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
     if (owner.instance.empty())
         return claim(entry->revision, std::max(owner.epoch, self_.epoch) + 1);
     ask_the_owner(*entry, owner.instance);
+}
+
+/// An older entry: the broker has gone back. A free one of our own epoch: what an instance before
+/// us gave back was on its way until now, and found a revision of a bucket that was made anew.
+bool Ownership::nobody_after_us(const Owner& owner) const {
+    const bool free = owner.instance.empty() && owner.db_id == self_.db_id;
+    return owner.epoch < self_.epoch || (free && owner.epoch == self_.epoch);
 }
 
 /// The registered owner may be alive: an answer refuses this start, silence is taken over.

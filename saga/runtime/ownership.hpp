@@ -61,8 +61,9 @@ class Ownership {
     bus::Steady next_look() const;
     std::int64_t epoch() const { return self_.epoch; }
     const Self& self() const { return self_; }
-    /// The broker's clock when it stored our entry, and our steady one then: the first tells the
-    /// time to the second.
+    /// After each claim, once: the broker's clock when it stored our entry, and our steady one then
+    /// (the first tells the time to the second). The epoch is to be kept, or the next instance may
+    /// claim with the same.
     std::optional<std::pair<bus::StoreTime, bus::Steady>> take_time();
 
     /// A clean stop: the next instance need not ask for us.
@@ -77,6 +78,7 @@ class Ownership {
     std::string other_layout(unsigned shards) const;
     void look_at_entry();
     void found(const std::optional<bus::Entry>& entry);
+    bool nobody_after_us(const Owner& owner) const;
     void ask_the_owner(const bus::Entry& entry, const std::string& instance);
     void claim(std::uint64_t revision, std::int64_t epoch);
     void failed(const bus::Problem& problem);
@@ -85,8 +87,9 @@ class Ownership {
 
     bus::Bus& bus_;
     Self self_;
-    bool asking_ = false, time_wanted_ = true;
+    bool asking_ = false;
     std::uint64_t revision_ = 0;
+    std::int64_t told_ = -1;  // with which epoch take_time() tells of us last
     std::optional<bus::Steady> since_, doubted_;
     bus::Steady asked_{}, next_{};
     std::optional<std::string> refusal_;
