@@ -50,8 +50,7 @@ struct StoredMessage {
 
 struct StreamInfo {
     core::StreamState state;
-    std::uint64_t first_hole = 0;  ///< the lowest deleted sequence; 0: there is none
-    std::string config;            ///< JSON, as the broker echoes it
+    std::string config;  ///< JSON, as the broker echoes it
 };
 
 struct ConsumerSpec {

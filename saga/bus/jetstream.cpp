@@ -131,8 +131,11 @@ Result<StreamInfo> read_stream_info(std::string_view text) {
                          .config = info.at("config").dump()};
         // A stream that never held a message says 0 and 0; one whose messages expired n+1 and n.
         if (found.state.last_seq == 0) found.state.first_seq = 1;
-        if (const auto holes = state.find("deleted"); holes != state.end() && !holes->empty())
-            found.first_hole = holes->front().get<std::uint64_t>();
+        if (const auto holes = state.find("deleted"); holes != state.end() && holes->is_array())
+            for (const json& hole : *holes) {
+                if (found.state.holes.size() == core::kKnownHoles) break;
+                found.state.holes.push_back(hole.get<std::uint64_t>());
+            }
         return found;
     });
 }

@@ -14,27 +14,15 @@ namespace {
 /// Longer than the broker is ever silent towards a reader that it serves.
 constexpr auto kSilence = std::chrono::seconds(15);
 
-std::uint64_t last_token(std::string_view subject) {
-    const std::string_view token = subject.substr(subject.rfind('.') + 1);
-    std::uint64_t value = 0;
-    std::from_chars(token.data(), token.data() + token.size(), value);
-    return value;
-}
-
 std::uint64_t number(std::string_view text) {
     std::uint64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
     return value;
 }
+std::uint64_t last_token(std::string_view subject) {
+    return number(subject.substr(subject.rfind('.') + 1));
+}
 
-std::string_view text_of(natsMsg* message) {
-    return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
-}
-std::vector<std::byte> bytes_of(natsMsg* message) {
-    const std::string_view text = text_of(message);
-    const auto* begin = reinterpret_cast<const std::byte*>(text.data());
-    return {begin, begin + text.size()};
-}
 Bytes bytes_of(std::string_view text) {
     return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
@@ -68,26 +56,20 @@ std::string NatsBus::inbox(std::string_view box) const {
 
 void NatsBus::poll(Listener& listener, Steady now) {
     now_ = now;
-    switch (loop_.poll(now)) {
-        case NatsLoop::Change::connected:
-            connected(listener);
-            break;
-        case NatsLoop::Change::disconnected:
-            disconnected(listener);
-            break;
-        case NatsLoop::Change::none:
-            break;
-    }
-    for (const std::string& denied : loop_.take_denied()) listener.denied(denied);
+    const NatsLoop::Change change = loop_.poll(now);
+    if (change == NatsLoop::Change::connected) connected(listener);
+    if (change == NatsLoop::Change::disconnected) disconnected(listener);
+    for (const std::string& denied : loop_.take_denied())
+        if (!concerns_answer(denied)) listener.denied(denied);
     if (!up_) return;
     drain_messages(listener);
     drain_acks(listener, Channel::events, event_acks_);
     drain_acks(listener, Channel::letters, letter_acks_);
     drain_box(api_);
-    for (auto& [subject, box] : asks_) drain_box(box);
+    for (auto& [subject, box] : boxes_) drain_box(box);
     drain_requests(listener);
     expire(api_);
-    for (auto& [subject, box] : asks_) expire(box);
+    for (auto& [subject, box] : boxes_) expire(box);
     if (now_ - heard_ > kSilence) loop_.drop("the broker is silent");
 }
 
@@ -97,7 +79,7 @@ void NatsBus::wait(Steady until) {
         for (const auto& [token, asked] : box.open) until = std::min(until, asked.until);
     };
     until_late(api_);
-    for (const auto& [subject, box] : asks_) until_late(box);
+    for (const auto& [subject, box] : boxes_) until_late(box);
     if (up_) until = std::min(until, heard_ + kSilence + std::chrono::milliseconds(1));
     loop_.wait(until);
 }
@@ -120,7 +102,7 @@ void NatsBus::disconnected(Listener& listener) {
     const Problem problem{Trouble::disconnected, 0, loop_.why()};
     api_.subscription.reset();
     fail_all(api_, problem);
-    for (auto& [subject, box] : asks_) {
+    for (auto& [subject, box] : boxes_) {
         box.subscription.reset();
         fail_all(box, problem);
     }
@@ -239,12 +221,23 @@ void NatsBus::drain_requests(Listener& listener) {
             const char* reply = natsMsg_GetReply(message.get());
             const std::string_view to = reply == nullptr ? "" : reply;
             // A pull request with our subject as its reply would deliver stream bytes here.
-            if (!to.starts_with("_INBOX.") && !to.starts_with(own_prefix_)) continue;
+            if (!is_inbox(to)) continue;
             listener.requested({.subject = natsMsg_GetSubject(message.get()),
                                 .reply = std::string(to),
                                 .body = bytes_of(message.get())});
         }
     }
+}
+
+bool NatsBus::is_inbox(std::string_view subject) const {
+    return subject.starts_with("_INBOX.") || subject.starts_with(own_prefix_);
+}
+
+/// Nothing but answers goes to an inbox, and a server lets anybody name any: it's the asker's loss.
+bool NatsBus::concerns_answer(std::string_view denied) const {
+    constexpr std::string_view kPublish = "Publish to \"";
+    const auto at = denied.find(kPublish);
+    return at != std::string_view::npos && is_inbox(denied.substr(at + kPublish.size()));
 }
 
 void NatsBus::expire(Box& box) {
@@ -300,6 +293,13 @@ void NatsBus::api(const std::string& subject, const std::string& body,
             });
 }
 
+NatsBus::Box& NatsBus::box_of(const std::string& asked) {
+    Box& box = boxes_[asked];
+    if (box.name.empty()) box.name = fmt::format("q{}", boxes_.size());
+    if (up_ && !box.subscription) open(box);
+    return box;
+}
+
 void NatsBus::stream_info(Done<StreamInfo> done) {
     api(fmt::format("$JS.API.STREAM.INFO.{}", core::kStream), R"({"deleted_details":true})",
         reading(&read_stream_info, std::move(done)));
@@ -345,7 +345,7 @@ void NatsBus::get(const std::string& bucket, const std::string& key,
                   Done<std::optional<Entry>> done) {
     const std::string subject =
         fmt::format("$JS.API.DIRECT.GET.KV_{}.$KV.{}.{}", bucket, bucket, key);
-    request(api_, subject, "", core::kApiTimeout, {},
+    request(box_of(bucket), subject, "", core::kApiTimeout, {},
             [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 if (header(message, "Status") == "404") return done(std::optional<Entry>());
@@ -361,8 +361,8 @@ void NatsBus::put(const std::string& bucket, const std::string& key, const std::
     core::Headers headers;
     if (revision)
         headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(*revision));
-    request(api_, fmt::format("$KV.{}.{}", bucket, key), value, core::kApiTimeout, headers,
-            [done = std::move(done)](natsMsg* message, const Problem* problem) {
+    request(box_of(bucket), fmt::format("$KV.{}.{}", bucket, key), value, core::kApiTimeout,
+            headers, [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 Result<PubAck> ack = read_pub_ack(text_of(message));
                 if (auto* refused = std::get_if<Problem>(&ack)) return done(std::move(*refused));
@@ -386,10 +386,7 @@ void NatsBus::answer(const std::string& reply, std::string_view body,
 
 void NatsBus::ask(const std::string& subject, const core::Headers& headers, std::string_view body,
                   std::chrono::milliseconds timeout, Done<std::string> done) {
-    Box& box = asks_[subject];
-    if (box.name.empty()) box.name = fmt::format("q{}", asks_.size());
-    if (up_ && !box.subscription) open(box);
-    request(box, subject, body, timeout, headers,
+    request(box_of(subject), subject, body, timeout, headers,
             [done = std::move(done)](natsMsg* message, const Problem* problem) {
                 if (problem != nullptr) return done(*problem);
                 done(std::string(text_of(message)));

@@ -74,12 +74,15 @@ class NatsBus final : public Bus {
     void open(Box& box);
     void drain_box(Box& box);
     void drain_requests(Listener& listener);
+    bool is_inbox(std::string_view subject) const;
+    bool concerns_answer(std::string_view denied) const;
     void expire(Box& box);
     void fail_all(Box& box, const Problem& problem);
 
     void request(Box& box, const std::string& subject, std::string_view body,
                  std::chrono::milliseconds timeout, const core::Headers& headers,
                  Answered answered);
+    Box& box_of(const std::string& asked);
     void api(const std::string& subject, const std::string& body,
              std::function<void(Result<std::string_view>)> done);
     void send(const std::string& subject, const std::string& reply, Bytes body,
@@ -92,7 +95,7 @@ class NatsBus final : public Bus {
     std::uint64_t last_token_ = 0, generation_ = 0;
     Nats<natsSubscription> messages_, event_acks_, letter_acks_;
     Box api_{"r", nullptr, {}};
-    std::map<std::string, Box> asks_;  ///< by subject
+    std::map<std::string, Box> boxes_;  ///< by subject, or by bucket: one may be missing
     std::vector<Nats<natsSubscription>> requests_;
     /// Messages that are done with. Another thread of nats.c frees them, woken by the first of a
     /// heap: one at a time they would wake it each, and it would hold up our next allocations.

@@ -38,14 +38,6 @@ natsStatus connect(natsConnection** made, natsOptions* options, const Address& a
     return status;
 }
 
-std::string body_of(natsMsg* message) {
-    return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
-}
-std::vector<std::byte> bytes_of(natsMsg* message) {
-    const auto* begin = reinterpret_cast<const std::byte*>(natsMsg_GetData(message));
-    return {begin, begin + natsMsg_GetDataLength(message)};
-}
-
 Nats<natsMsg> message_to(const std::string& subject, Bytes body, const core::Headers& headers) {
     natsMsg* made = nullptr;
     check(natsMsg_Create(&made, subject.c_str(), nullptr,
@@ -305,7 +297,7 @@ std::vector<std::string> NatsClient::request_all(const std::string& subject, std
         const auto shard = core::parse_shard(header == nullptr ? "0/1" : header);
         if (!shard) continue;
         all = shard->of;
-        found[shard->nth] = body_of(answer.get());
+        found[shard->nth] = std::string(text_of(answer.get()));
     }
     std::vector<std::string> answers;
     for (auto& [nth, answer] : found) answers.push_back(std::move(answer));
@@ -321,7 +313,7 @@ std::vector<std::string> NatsClient::request_many(const std::string& subject, st
         natsStatus status = NATS_OK;
         const Nats<natsMsg> answer = poll.next(until, status);
         if (status != NATS_OK) return found;
-        found.push_back(body_of(answer.get()));
+        found.push_back(std::string(text_of(answer.get())));
     }
 }
 

@@ -1,12 +1,33 @@
 #include "saga/bus/nats_options.hpp"
 
 #include <fmt/format.h>
+#include <sched.h>
 
+#include <mutex>
+#include <thread>
 #include <vector>
 
 #include "saga/bus/nkey.hpp"
 
 namespace saga::bus {
+namespace {
+
+/// nats.c frees messages on a thread of its own (natsGC_collect in its nats.c), which the first one
+/// wakes. On a full processor it took the place of ours for each message that we were through with,
+/// and found one at a time. Threads inherit how their maker is scheduled: as SCHED_BATCH (sched(7))
+/// they wait until ours sleeps or its time is over, and find many.
+void open_library() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        std::thread([] {
+            const sched_param none{};
+            ::sched_setscheduler(0, SCHED_BATCH, &none);  // 0: the calling thread
+            nats_Open(-1);                                // if it fails, so does what comes next
+        }).join();
+    });
+}
+
+}  // namespace
 
 std::string describe(natsStatus status) {
     natsStatus last = status;
@@ -24,6 +45,7 @@ void check(natsStatus status, std::string_view doing) {
 }
 
 Nats<natsOptions> options_for(const Address& address, const std::string& name) {
+    open_library();
     natsOptions* made = nullptr;
     check(natsOptions_Create(&made), "cannot set up nats.c");
     Nats<natsOptions> options(made);
@@ -64,6 +86,15 @@ Nats<natsOptions> options_for(const Address& address, const std::string& name) {
                 "cannot use the certificate " + address.cert);
     }
     return options;
+}
+
+std::string_view text_of(natsMsg* message) {
+    return {natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message))};
+}
+
+std::vector<std::byte> bytes_of(natsMsg* message) {
+    const auto* begin = reinterpret_cast<const std::byte*>(natsMsg_GetData(message));
+    return {begin, begin + natsMsg_GetDataLength(message)};
 }
 
 std::string_view header(natsMsg* message, const char* name) {

@@ -8,6 +8,7 @@
 #include <saga/error.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace saga::bus {
 
@@ -31,6 +32,10 @@ using Nats = std::unique_ptr<T, DestroyNats>;
 /// Options for this address, with `name` as the connection's. Never reconnects by itself: what an
 /// old connection had buffered must not be sent by a new one.
 Nats<natsOptions> options_for(const Address& address, const std::string& name);
+
+/// A message's body, for as long as it lives; and copied.
+std::string_view text_of(natsMsg* message);
+std::vector<std::byte> bytes_of(natsMsg* message);
 
 /// A header's value, or empty; names are matched to the letter.
 std::string_view header(natsMsg* message, const char* name);

@@ -55,12 +55,30 @@ std::optional<Checkpoint> Checkpoints::newest_below(std::uint64_t seq) const {
 Verdict judge(const StreamState& stream, const Position& position) {
     if (position.created == StoreTime{}) return Verdict::sound;
     if (stream.created != position.created) return Verdict::remade;
-    // Whether a hole is new cannot be told once the tail is gone: below it is below both.
-    if (stream.last_seq < position.seq)
-        return stream.deleted > 0 ? Verdict::hole : Verdict::went_back;
+    const bool hole = changed_hole(stream, position) != 0;
+    if (stream.last_seq < position.seq) return hole ? Verdict::hole : Verdict::went_back;
     if (stream.first_seq > position.seq + 1) return Verdict::history_lost;
-    if (stream.deleted > position.deleted) return Verdict::hole;
-    return Verdict::sound;
+    return hole ? Verdict::hole : Verdict::sound;
+}
+
+std::uint64_t changed_hole(const StreamState& stream, const Position& position) {
+    const auto differ = [&](const auto& here, const auto& there, std::uint64_t first,
+                            std::uint64_t last) {
+        for (const std::uint64_t seq : here)
+            if (seq >= first && seq <= last && !std::ranges::binary_search(there, seq)) return seq;
+        return std::uint64_t{0};
+    };
+    const bool counted = stream.deleted > stream.holes.size();
+    const std::uint64_t listed_to = !counted               ? stream.last_seq
+                                    : stream.holes.empty() ? 0
+                                                           : stream.holes.back();
+    const std::uint64_t gone = differ(stream.holes, position.holes, 0, listed_to);
+    const std::uint64_t back = differ(position.holes, stream.holes, stream.first_seq, listed_to);
+    if (gone != 0 || back != 0) return gone == 0 || back == 0 ? gone + back : std::min(gone, back);
+    // Behind the list one may be new, and one that was known may be gone with the tail.
+    const bool more = stream.deleted > position.deleted || stream.last_seq < position.seq;
+    if (!counted || !more) return 0;
+    return stream.holes.empty() ? stream.first_seq : stream.holes.front();
 }
 
 bool can_look_at(const Checkpoint& checkpoint, const StreamState& stream) {

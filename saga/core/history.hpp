@@ -42,12 +42,15 @@ class Checkpoints {
     std::vector<std::uint64_t> superfluous_;
 };
 
+inline constexpr std::size_t kKnownHoles = 1'000;  ///< more of them are only counted
+
 /// STREAM.INFO, as far as it concerns us.
 struct StreamState {
     StoreTime created;
     std::uint64_t first_seq = 0;  ///< last_seq + 1 when it is empty
     std::uint64_t last_seq = 0;
-    std::uint64_t deleted = 0;  ///< holes in it
+    std::uint64_t deleted = 0;         ///< how many holes are in it
+    std::vector<std::uint64_t> holes;  ///< the lowest of them, kKnownHoles at most, in order
     bool operator==(const StreamState&) const = default;
 };
 
@@ -55,18 +58,24 @@ struct StreamState {
 struct Position {
     StoreTime created;  ///< epoch: we never read it
     std::uint64_t seq = 0;
-    std::uint64_t deleted = 0;
+    std::uint64_t deleted = 0;  ///< holes that we know of
+    std::vector<std::uint64_t> holes;
 };
 
 enum class Verdict : std::uint8_t {
     sound,         ///< as far as the numbers say: look at the newest checkpoint
     remade,        ///< another stream: read it from its beginning
     went_back,     ///< it lost its tail: rewind to the newest checkpoint that holds
-    hole,          ///< it lost something in the middle: rewind below it
+    hole,          ///< it lost something in the middle, or has it again: rewind below it
     history_lost,  ///< what we have not read is gone: an operator must accept that
 };
 
 Verdict judge(const StreamState& stream, const Position& position);
+
+/// The lowest sequence at which there is a hole, and was none when we looked last, or the other way
+/// round: an older copy of the stream has the message. Of so many holes that they are only counted,
+/// the lowest of all, when there is one more. 0: they are as they were.
+std::uint64_t changed_hole(const StreamState& stream, const Position& position);
 
 /// Whether the newest checkpoint must be looked at, or was trimmed by age with all before it.
 bool can_look_at(const Checkpoint& checkpoint, const StreamState& stream);

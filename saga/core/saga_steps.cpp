@@ -53,7 +53,8 @@ bool undoable(const detail::Contract& contract, const SagaState& state, const St
 
 bool finished(const detail::Contract& contract, const SagaState& state) {
     if (!state.parked.empty()) return false;
-    if (state.ended() && !state.failed()) return true;
+    const auto calls = [](const StepRow& row) { return row.state == StepState::calling; };
+    if (state.ended() && !state.failed()) return std::ranges::none_of(state.steps, calls);
     if (!state.failed()) return false;
     return std::none_of(state.steps.begin(), state.steps.end(), [&](const StepRow& row) {
         const bool open = row.state == StepState::calling || row.state == StepState::undoing ||

@@ -101,7 +101,7 @@ void Tail::judged(const bus::StreamInfo& info) {
         judging_ = false;
         return begin_again();
     }
-    const core::Position position{judged_.created, judged_.seq, stream_.deleted};
+    const core::Position position{judged_.created, judged_.seq, stream_.deleted, stream_.holes};
     if (core::judge(stream_, position) != core::Verdict::sound) return suspect();
     if (judged_.last.seq == 0 || !core::can_look_at(judged_.last, stream_)) return sound();
     bus_.message_at(judged_.last.seq, [this](const auto& result) { looked(result); });

@@ -30,6 +30,9 @@ Attempt attempt_of(detail::Ran ran, Result success) {
     return {};
 }
 
+const Attempt kPassedOver{
+    Result::unlike, {}, "an operator passed it over, in a life that this database does not know"};
+
 std::string reason(std::string_view text) {
     return core::clipped(core::is_utf8(text) ? std::string(text) : core::percent_encoded(text),
                          core::kMaxReason);
@@ -53,7 +56,7 @@ Executor::Executor(const Contract& contract, store::Store& store, const core::Id
 void Executor::begin(core::SagaState& state, Origin origin, Time now) {
     state_ = &state;
     origin_ = std::move(origin);
-    now_ = now;
+    now_ = happened_ = now;
 }
 
 std::string Executor::subject_of(const core::Envelope& own) const {
@@ -107,7 +110,16 @@ Attempt Executor::run_code(const detail::Code& code, Locking locking, const Give
     });
 }
 
+bool Executor::passed_over(std::string_view what, const std::string& step,
+                           const EventId& of) const {
+    if (passed_over_.empty()) return false;
+    const std::string& saga = state_->row.id;
+    return passed_over_.contains({saga, std::string(what), step, of}) ||
+           passed_over_.contains({saga, "event", {}, of});
+}
+
 Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger) {
+    if (passed_over("step", step.name, trigger.envelope().id)) return kPassedOver;
     const EventId run = step.once_per_event ? trigger.envelope().id : EventId{};
     const Given given = given_to(step, trigger);
     for (const AnyEvent& event : given.events) origin_.time = std::max(origin_.time, event.time);
@@ -118,6 +130,8 @@ Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger
 }
 
 Attempt Executor::react(const detail::ReactionCode& reaction, const core::Message& event) {
+    if (passed_over("reaction", std::string(reaction.on->name), event.envelope().id))
+        return kPassedOver;
     Given given;
     given.add(event.envelope());
     return run_code(reaction.code, Locking::in_turn, given);
@@ -146,13 +160,15 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
 }
 
 Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
+    if (passed_over("undo", step.name, row.run)) return kPassedOver;
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
-    origin_.time = std::max(origin_.time, now_);  // of its event, whatever it is that undoes it
+    // The time is its event's, whatever it is that undoes it; what else that sets off has its own.
+    const Time before = std::exchange(origin_.time, std::max(origin_.time, now_));
     const Given given = given_to_follow_up(step, row);
-    if (auto recorded =
-            on_record(step.undo, step.undone, step.name, core::Role::undo, row.run, given))
-        return *std::move(recorded);
-    return run_code(step.undo, Locking::none, given);
+    auto recorded = on_record(step.undo, step.undone, step.name, core::Role::undo, row.run, given);
+    Attempt attempt = recorded ? *std::move(recorded) : run_code(step.undo, Locking::none, given);
+    origin_.time = before;
+    return attempt;
 }
 
 Attempt Executor::fire(const detail::StepCode& step, const core::StepRow& row, std::uint32_t nth) {
@@ -267,133 +283,6 @@ Given Executor::given_to(const detail::StepCode& step, const core::Message& trig
     result_ = step.keeps_result() ? given.packed() : std::vector<std::byte>{};
     answer_.clear();
     return given;
-}
-
-// ---- what is published --------------------------------------------------------------------------
-
-void Executor::publish(const core::Publication& publication) {
-    for (std::uint32_t i = 0; i < publication.events.size(); ++i) {
-        const EventId id =
-            id_of(publication.step, publication.role, publication.first_slot + i, publication.run);
-        const bool sealed = i == 0 && !answer_.empty();
-        write_event({.id = id,
-                     .kind = i == 0 ? publication.kind : publication.rest,
-                     .step = publication.step,
-                     .because = publication.because,
-                     .sealed = sealed ? Bytes(answer_) : Bytes{}},
-                    publication.events[i]);
-    }
-    answer_.clear();
-}
-
-EventId Executor::publish_command(const detail::CommandCode& command, const detail::Emitted& event,
-                                  const EventId& fingerprint) {
-    const EventId id = id_of(command.verb, core::Role::command, 0, {});
-    write_event({.id = id,
-                 .kind = command.ends_saga ? Kind::ended : Kind::done,
-                 .step = command.verb,
-                 .because = {},
-                 .sealed = std::as_bytes(std::span(fingerprint.bytes))},
-                event);
-    return id;
-}
-
-EventId Executor::publish_operation(std::string_view saga_id, const detail::Emitted& word) {
-    EventId nonce;  // two words of an operator are two events, however alike
-    for (std::size_t i = 0; i < nonce.bytes.size(); ++i)
-        nonce.bytes[i] = static_cast<std::uint8_t>(random_.next());
-    const EventId id = key_.id(state_->row.started, {contract_.service, saga_id, kOperationStep,
-                                                     core::Role::operation, 0, nonce});
-    write_event({.id = id,
-                 .kind = Kind::done,
-                 .step = kOperationStep,
-                 .because = {},
-                 .sealed = std::as_bytes(std::span(nonce.bytes))},
-                word);
-    return id;
-}
-
-void Executor::write_event(const Out& out, const detail::Emitted& event) {
-    const std::int64_t seq = store_.outbox.next_seq();
-    const std::string& saga = state_->row.id;
-    store::OutboxRow row{
-        .seq = seq, .id = out.id, .saga = state_->row.key, .subject = {}, .envelope = {}};
-    row.subject = core::event_subject(contract_.service, out.kind, event.type->name, saga,
-                                      options_.saga_in_subject);
-    if (catching_up_) {
-        if (auto recorded = store_.recorded.find(out.id)) {
-            row.envelope = std::move(recorded->envelope);
-            store_.outbox.insert(row, now_, recorded->stands());
-            return store_.recorded.erase(out.id);
-        }
-    }
-    std::vector<std::byte> sealed;
-    if (!out.sealed.empty()) sealed = key_.seal(out.id, out.sealed);
-    row.envelope = core::encode({
-        .id = out.id,
-        .type = event.type->full,
-        .saga = saga,
-        .started = state_->row.started,
-        .cause = origin_.cause,
-        .source = contract_.service,
-        .sequence = static_cast<std::uint64_t>(seq),
-        .time = std::max(now_, origin_.time),
-        .kind = out.kind,
-        .step = out.step,
-        .because = out.because,
-        .hops = static_cast<std::uint16_t>(origin_.cause ? origin_.hops + 1 : 0),
-        .trace = origin_.trace,
-        .sealed = sealed,
-        .payload = event.payload,
-    });
-    if (store_.outbox.insert(row, now_, std::nullopt)) published_.push_back(std::move(row));
-    SAGA_FAILPOINT(outboxed);
-}
-
-void Executor::notice(std::string_view step, std::string_view why, int attempts, bool blocks,
-                      const core::Message* event, std::string_view subject, Bytes message,
-                      std::uint64_t stream_seq) {
-    static const detail::EventType type{"saga.wire.DeadLetter", "wire", "DeadLetter", {}, {}};
-    const core::Envelope about = event ? event->envelope() : core::Envelope{};
-    const std::string_view saga = event ? about.saga : std::string_view(state_->row.id);
-    const auto name = detail::split_type(about.type).name;
-
-    flatbuffers::FlatBufferBuilder builder;
-    const auto service_at = builder.CreateString(contract_.service);
-    const auto reason_at = builder.CreateString(why.data(), why.size());
-    const auto step_at = builder.CreateString(step.data(), step.size());
-    const auto id_at = builder.CreateVector(about.id.bytes.data(), about.id.bytes.size());
-    const auto subject_at = builder.CreateString(subject.data(), subject.size());
-    const Bytes copy = message.first(std::min(message.size(), core::kMaxDeadLetterCopy));
-    const auto message_at =
-        builder.CreateVector(reinterpret_cast<const std::uint8_t*>(copy.data()), copy.size());
-    builder.Finish(wire::CreateDeadLetter(builder, service_at, reason_at, step_at, attempts, id_at,
-                                          subject_at, stream_seq, blocks, message_at));
-    const auto* begin = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
-    const std::vector<std::byte> payload(begin, begin + builder.GetSize());
-
-    const std::int64_t seq = store_.outbox.next_seq();
-    const std::string id = core::is_saga_id(saga) ? std::string(saga) : "unknown";
-    const Time started = event ? about.started : now_;
-    store::OutboxRow row{
-        .seq = seq,
-        .id = key_.id(started, {contract_.service, id, "notice", core::Role::notice,
-                                static_cast<std::uint32_t>(seq), about.id}),
-        .saga = 0,
-        .subject = core::dead_letter_subject(contract_.service, name, saga),
-        .envelope = {}};
-    row.envelope = core::encode({.id = row.id,
-                                 .type = type.full,
-                                 .saga = id,
-                                 .started = started,
-                                 .cause = about.id,
-                                 .source = contract_.service,
-                                 .sequence = static_cast<std::uint64_t>(seq),
-                                 .time = now_,
-                                 .step = "notice",
-                                 .payload = payload});
-    store_.outbox.insert(row, now_, std::nullopt);
-    published_.push_back(std::move(row));
 }
 
 }  // namespace saga::runtime

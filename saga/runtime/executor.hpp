@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,14 @@ class Executor final : public core::Host {
 
     /// The database is older than what the service once published: its record decides.
     void set_catching_up(bool on) { catching_up_ = on; }
+    /// What an operator passed over in the life before, further on in the stream: it is not done
+    /// again before the word comes.
+    struct Passed {
+        std::string saga, what, step;  ///< step empty: all that the event leads to
+        EventId of;                    ///< the event; of an undo the run
+        auto operator<=>(const Passed&) const = default;
+    };
+    void set_passed_over(std::set<Passed> passed) { passed_over_ = std::move(passed); }
 
     /// A command's event, the first fact that it leads to; `fingerprint` of the request.
     EventId publish_command(const detail::CommandCode& command, const detail::Emitted& event,
@@ -143,10 +152,14 @@ class Executor final : public core::Host {
     Random& random_;
     Options options_;
     bool catching_up_ = false;
+    std::set<Passed> passed_over_;  ///< only while catching up
 
     core::SagaState* state_ = nullptr;
     Origin origin_;
+    bool passed_over(std::string_view what, const std::string& step, const EventId& of) const;
+
     Time now_;
+    Time happened_;  ///< what is on record of this item: when it was published; else now
     std::vector<std::byte> result_;  ///< what the last handler was given, as an undo would need it
     std::vector<std::byte> answer_;  ///< that the last settle was given: sealed into its event
     std::vector<std::string> wanted_;  ///< that the last handler could not lock

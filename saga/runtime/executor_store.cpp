@@ -109,13 +109,10 @@ store::Timers::Row Executor::timer_of(const core::StepRow& row, std::uint32_t nt
 
 void Executor::set_timer(const core::StepRow& row, std::uint32_t nth,
                          std::chrono::milliseconds after) {
-    const Time base = origin_.stored_at
-                          ? std::chrono::floor<std::chrono::microseconds>(*origin_.stored_at)
-                          : now_;
 #ifdef SAGA_FAILPOINTS
     after = shortened_deadline(after);
 #endif
-    store_.timers.insert(timer_of(row, nth), base + after);
+    store_.timers.insert(timer_of(row, nth), happened_ + after);
 }
 
 void Executor::drop_timer(const core::StepRow& row, std::uint32_t nth) {

@@ -37,6 +37,8 @@ class Link {
     void disconnected();
     /// A step of it came to nothing (the disk was full): from the stream's judgement on, again.
     void start_over(bus::Steady now);
+    /// Whether the name is still ours, when that is due; writes nothing.
+    void look(bus::Steady now);
     /// Goes on with whatever is due; may write to the database, between two rounds.
     void tick(bus::Steady now, Time time);
     bus::Steady next_tick() const;
@@ -56,8 +58,10 @@ class Link {
     const bus::Server& server() const { return server_; }
 
   private:
+    void look_at_consumer();
     void judge();
     void judged(const bus::StreamInfo& info, const core::Position& read);
+    core::Position here(std::uint64_t seq) const;
     void forget_holes();
     void never_read();
     void history_lost();
@@ -70,6 +74,7 @@ class Link {
     void read_again();
     void look_where_we_are();
     void go_back_to(std::uint64_t seq);
+    void lose_above(std::uint64_t seq);
 
     void record();
     void record_more(Time time);
@@ -94,7 +99,8 @@ class Link {
     bus::Steady now_{}, next_judgement_ = bus::Steady::max();
     bus::StreamInfo stream_;
     bool judging_ = false, first_ = true, confirmed_ = false;
-    std::string suspicion_;  // seen once: looked at again before anything is rewound
+    std::string suspicion_;        // seen once: looked at again before anything is rewound
+    std::uint64_t judgement_ = 0;  // answers about an earlier one are nobody's
     std::uint64_t rewinds_ = 0, reopened_ = 0, missed_to_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;

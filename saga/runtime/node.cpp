@@ -81,6 +81,9 @@ bus::Steady Node::turn(std::size_t items) {
                 prune();
             }
             backups_.step();
+        } else {  // full: it says so, and that it is there
+            link_.look(now_);
+            listen();
         }
     } catch (const store::DiskFull& full) {
         store_.rollback();
@@ -241,9 +244,11 @@ bus::Steady Node::next_turn() const {
     if (alone()) return next;
     next = std::min(next, next_prune_);
     if (next_retry_) next = std::min(next, steady_of(*next_retry_));
-    const bool probe = next_timer_ && !probing_ && link_.reading() && reader_.at_head();
+    const bool probe =
+        next_timer_ && !probing_ && link_.reading() && reader_.at_head() && !worker_.catching_up();
     if (probe) next = std::min(next, steady_of(*next_timer_));
-    if (in_.read_to < reader_.read_to()) next = std::min(next, next_move_);
+    const bool moves = link_.reading() && in_.read_to < reader_.read_to();
+    if (moves) next = std::min(next, next_move_);
     const bool calls = next_call_ && running_.empty() && link_.reading() &&
                        ownership_.holds(now_) && !draining_ && !worker_.catching_up();
     if (calls) next = std::min(next, steady_of(*next_call_));

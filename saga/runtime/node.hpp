@@ -124,7 +124,7 @@ class Node final : public bus::Listener {
     std::map<std::int64_t, bus::Steady>
         counted_;           // those that may yet kill the process; since when
     bool suspect_ = false;  // the one in counted_ was there at a death
-    bus::Steady full_until_{}, next_prune_{}, next_move_{};
+    bus::Steady full_until_{}, next_prune_{}, next_move_{}, next_introduction_{};
     std::string disk_;
     std::string denied_;
 };

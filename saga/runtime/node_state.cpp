@@ -20,11 +20,13 @@ std::uintmax_t size_of(const std::string& path) {
 /// have lost it.
 void Node::introduce() {
     if (introduced_ || options_.contract.empty() || !link_.reading()) return;
+    if (now_ < next_introduction_) return;
     introduced_ = true;
     bus_.put(std::string(core::kContracts), contract_.service, options_.contract, std::nullopt,
              [this](const bus::Result<std::uint64_t>& result) {
                  const auto* problem = std::get_if<bus::Problem>(&result);
                  introduced_ = problem == nullptr || problem->trouble == bus::Trouble::refused;
+                 next_introduction_ = now_ + core::kPublishPause;
              });
 }
 

@@ -136,7 +136,8 @@ bus::Steady Ownership::next_look() const {
 }
 
 void Ownership::found(const std::optional<bus::Entry>& entry) {
-    if (!entry) return claim(0, self_.epoch + 1);
+    // Without an entry, too: the bucket may be new, and the one whom it named alive.
+    if (!entry) return since_ ? claim(0, self_.epoch + 1) : ask_the_owner(0, {});
     const Owner owner = owner_in(entry->value);
     if (owner.shards != 1 && owner.epoch < self_.epoch)
         return claim(entry->revision, self_.epoch + 1);  // likewise
@@ -177,9 +178,7 @@ void Ownership::found(const std::optional<bus::Entry>& entry) {
         return;
     }
     if (owner.db_id != self_.db_id) taken_from_ = owner.db_id;
-    if (owner.instance.empty())
-        return claim(entry->revision, std::max(owner.epoch, self_.epoch) + 1);
-    ask_the_owner(*entry, owner.instance);
+    ask_the_owner(entry->revision, owner);
 }
 
 /// An older entry: the broker has gone back. A free one of our own epoch: what an instance before
@@ -190,17 +189,15 @@ bool Ownership::nobody_after_us(const Owner& owner) const {
 }
 
 /// The registered owner may be alive: an answer refuses this start, silence is taken over.
-void Ownership::ask_the_owner(const bus::Entry& entry, const std::string& instance) {
-    const Owner owner = owner_in(entry.value);
-    const std::uint64_t revision = entry.revision;
-    bus_.ask(core::request_subject(self_.name.name(), "owner"), {}, instance, core::kOwnerAnswers,
-             [this, owner, revision](const bus::Result<std::string>& result) {
+void Ownership::ask_the_owner(std::uint64_t revision, const Owner& owner) {
+    bus_.ask(core::request_subject(self_.name.name(), "owner"), {}, owner.instance,
+             core::kOwnerAnswers, [this, owner, revision](const bus::Result<std::string>& result) {
                  const auto* problem = std::get_if<bus::Problem>(&result);
                  if (problem == nullptr) {
                      refusal_ = fmt::format(
                          "{} runs already, in {}: stop it first (a copy of a database must not act "
                          "beside its original)",
-                         self_.name.name(), owner.where);
+                         self_.name.name(), owner_in(std::get<std::string>(result)).where);
                  } else if (problem->trouble == bus::Trouble::disconnected) {
                      failed(*problem);
                  } else {

@@ -79,7 +79,7 @@ class Ownership {
     void look_at_entry();
     void found(const std::optional<bus::Entry>& entry);
     bool nobody_after_us(const Owner& owner) const;
-    void ask_the_owner(const bus::Entry& entry, const std::string& instance);
+    void ask_the_owner(std::uint64_t revision, const Owner& owner);
     void claim(std::uint64_t revision, std::int64_t epoch);
     void failed(const bus::Problem& problem);
     std::string record(const std::string& instance, std::int64_t epoch) const;

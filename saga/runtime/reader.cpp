@@ -1,6 +1,7 @@
 #include "saga/runtime/reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "saga/core/limits.hpp"
 
@@ -62,7 +63,7 @@ void Reader::created(const bus::Result<bus::ConsumerState>& result, bus::Steady 
     state_ = State::open;
     nth_ = 0;
     pending_ = state.pending;
-    heard_ = now;
+    fresh_ = true;
     trouble_.clear();
     ask();
 }
@@ -70,6 +71,7 @@ void Reader::created(const bus::Result<bus::ConsumerState>& result, bus::Steady 
 void Reader::tick(bus::Steady now) {
     if (state_ == State::pausing && now >= heard_) return reopen(trouble_, now);
     if (state_ != State::open) return;
+    if (std::exchange(fresh_, false)) heard_ = now;
     if (now - heard_ > core::kMissedHeartbeat)
         return reopen("the broker did not say for too long that it is there", now);
     ask();
@@ -77,7 +79,7 @@ void Reader::tick(bus::Steady now) {
 
 bus::Steady Reader::next_tick() const {
     if (state_ == State::pausing) return heard_;
-    if (state_ == State::open) return heard_ + core::kMissedHeartbeat;
+    if (state_ == State::open) return fresh_ ? bus::Steady{} : heard_ + core::kMissedHeartbeat;
     return bus::Steady::max();
 }
 

@@ -84,7 +84,8 @@ class Reader {
     bool large_ = false;  // the next message is larger than any request that has a bound
     std::deque<bus::StoredMessage> ready_;
     std::size_t ready_bytes_ = 0, waiting_ = 0, waiting_bytes_ = 0;
-    bus::Steady heard_;  // of the broker, while open; when to try again, while pausing
+    bool fresh_ = false;  // made since the last tick(): nothing was due before
+    bus::Steady heard_;   // of the broker, while open; when to try again, while pausing
 };
 
 }  // namespace saga::runtime

@@ -195,6 +195,7 @@ class Worker {
                                              const core::Envelope& event) const;
     bool adopt_answer(core::SagaState& state, const core::Envelope& own);
     bool may_be_own(const core::Envelope& event) const;
+    std::set<Executor::Passed> passed_over();
     void close_record(const EventId& id, const store::Recorded::Row& row,
                       const std::set<std::int64_t>& unlike);
     void obey(const core::Message& message);

@@ -75,7 +75,9 @@ void Worker::mine(const core::Message& message) {
 void Worker::adopt(const core::Message& message) {
     const core::Envelope& e = message.envelope();
     const auto recorded = store_.recorded.find(e.id);
-    if (!recorded || adopt_waiting(e)) return;
+    if (!recorded) return;
+    const bool copy = recorded->stands() && message.seq() > *recorded->stands();
+    if (copy || adopt_waiting(e)) return;  // a copy: what follows it followed the first one
     core::SagaState state = store_.load(e.saga);
     state.row.id = e.saga;
     if (state.row.key == 0) state.row.started = e.started;
@@ -179,6 +181,29 @@ bool Worker::adopt_answer(core::SagaState& state, const core::Envelope& own) {
     return false;
 }
 
+namespace {
+
+/// In the life before the call was given up, and passed over; in this one it is open, and not made.
+void obey_about_call(core::Saga& saga, const core::SagaState& state, const Operated& word) {
+    if (word.what != name_of(core::Waits::call) || word.operation == core::Operation::retry) return;
+    const auto its = [&](const core::StepRow& row) {
+        const bool open =
+            row.state == core::StepState::calling || row.state == core::StepState::undoing;
+        return open && row.step == word.step && row.run == word.event_id;
+    };
+    const auto row = std::find_if(state.steps.begin(), state.steps.end(), its);
+    if (row == state.steps.end()) return;
+    const auto part = row->state == core::StepState::calling ? core::Part::step : core::Part::undo;
+    saga.on_operation(word.operation,
+                      {.what = core::Waits::call,
+                       .step = row->step,
+                       .nth = static_cast<std::uint32_t>(part),
+                       .run = row->run},
+                      nullptr);
+}
+
+}  // namespace
+
 /// An operator's word that this service published and now reads back.
 void Worker::obey(const core::Message& message) {
     const std::optional<Operated> word = read_operation(message.envelope().payload);
@@ -211,7 +236,10 @@ void Worker::obey(const core::Message& message) {
     const auto row =
         std::find_if(state.parked.begin(), state.parked.end(),
                      [&](const core::ParkedRow& each) { return concerns(*word, each); });
-    if (row == state.parked.end()) return;
+    if (row == state.parked.end()) {
+        if (catching_up()) obey_about_call(saga, state, *word);
+        return;
+    }
     const store::Parked::Event stands = store_.parked.event(row->position);
     const auto read = core::decode(stands.envelope);
     if (const auto* envelope = std::get_if<core::Envelope>(&read)) {
@@ -274,7 +302,9 @@ void Worker::apply(const CallResult* result) {
     const core::StepRow row = *found;
     // The handlers see the time of what started the step; an undo that of its question's answer.
     const bool forward = call->part == core::Part::step;
-    core::Saga saga = begin(state, {.cause = row.event, .time = forward ? Time{} : now_});
+    // What came of it may be on record, if it came out otherwise while this service caught up.
+    core::Saga saga =
+        begin(state, {.cause = row.event, .time = forward ? Time{} : now_, .waited = true});
     if (result->answer) {
         saga.on_answer(row, call->part, *result->answer);
         return store_.keep(std::move(state));

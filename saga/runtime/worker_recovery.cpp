@@ -19,6 +19,21 @@ void Worker::begin_catch_up(std::uint64_t until) {
     SAGA_FAILPOINT(catching_up);
     catch_up_until_ = until;
     executor_.set_catching_up(true);
+    executor_.set_passed_over(passed_over());
+}
+
+/// By the words that stand above the cursor.
+std::set<Executor::Passed> Worker::passed_over() {
+    std::set<Executor::Passed> passed;
+    store_.recorded.each([&](Bytes bytes) {
+        const auto read = core::decode(bytes);
+        const core::Envelope& e = std::get<core::Envelope>(read);
+        if (e.type != kOperatorActed || !may_be_own(e)) return;
+        const auto word = read_operation(e.payload);
+        if (word && word->operation != core::Operation::retry)
+            passed.insert({std::string(e.saga), word->what, word->step, word->event_id});
+    });
+    return passed;
 }
 
 void Worker::end_catch_up(Time now) {
@@ -43,6 +58,7 @@ void Worker::end_catch_up(Time now) {
     committed();
     catch_up_until_.reset();
     executor_.set_catching_up(false);
+    executor_.set_passed_over({});
 }
 
 /// The world has seen it, and nothing here leads to it: an operator should know. Of a saga that

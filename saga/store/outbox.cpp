@@ -161,6 +161,7 @@ Recorded::Recorded(const Database& db)
       first_(db,
              "SELECT event_id, stream_seq, envelope FROM recorded "
              "ORDER BY abs(stream_seq) LIMIT 1"),
+      each_(db, "SELECT envelope FROM recorded ORDER BY abs(stream_seq)"),
       count_(db, "SELECT count(*) FROM recorded") {}
 
 void Recorded::insert(const EventId& id, const Row& row) {
@@ -190,6 +191,11 @@ std::optional<std::pair<EventId, Recorded::Row>> Recorded::first() {
     Rows rows = first_.query();
     if (!rows.next()) return std::nullopt;
     return std::pair{rows.id(0), recorded_row(rows, 1)};
+}
+
+void Recorded::each(const std::function<void(Bytes)>& visit) {
+    Rows rows = each_.query();
+    while (rows.next()) visit(rows.bytes(0));
 }
 
 std::int64_t Recorded::count() {

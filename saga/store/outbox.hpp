@@ -116,11 +116,13 @@ class Recorded {
     /// What stood above `stream_seq` may be gone.
     void lose_above(std::uint64_t stream_seq);
     std::optional<std::pair<EventId, Row>> first();
+    /// Calls visit(envelope) for each, in the order of the stream.
+    void each(const std::function<void(Bytes)>& visit);
     std::int64_t count();
 
   private:
     static Row recorded_row(const Rows& rows, int column);
-    Statement insert_, find_, erase_, lose_, first_, count_;
+    Statement insert_, find_, erase_, lose_, first_, each_, count_;
 };
 
 }  // namespace saga::store

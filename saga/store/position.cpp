@@ -1,5 +1,10 @@
 #include "saga/store/position.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+
 #include "saga/store/database.hpp"
 
 namespace saga::store {
@@ -12,11 +17,29 @@ std::int64_t ns(core::StoreTime time) {
     return time.time_since_epoch().count();
 }
 
+std::string text_of(const std::vector<std::uint64_t>& holes) {
+    return fmt::format("{}", fmt::join(holes, ","));
+}
+std::vector<std::uint64_t> holes_of(std::string_view text) {
+    std::vector<std::uint64_t> holes;
+    for (const char* at = text.data(); at < text.data() + text.size();) {
+        std::uint64_t hole = 0;
+        const auto [end, error] = std::from_chars(at, text.data() + text.size(), hole);
+        if (error != std::errc{}) throw Broken("meta.holes holds what is no number");
+        holes.push_back(hole);
+        at = end + 1;
+    }
+    return holes;
+}
+
 }  // namespace
 
 Cursor::Cursor(const Database& db)
     : load_(db, "SELECT created, seq, deleted, stored_at FROM cursor"),
       load_checkpoints_(db, "SELECT seq, stored_at, event_id FROM checkpoints ORDER BY seq"),
+      holes_(db, "SELECT value FROM meta WHERE name = 'holes'"),
+      write_holes_(db,
+                   "INSERT INTO meta VALUES ('holes', ?1) ON CONFLICT DO UPDATE SET value = ?1"),
       write_(db, "UPDATE cursor SET created = ?1, seq = ?2, deleted = ?3, stored_at = ?4"),
       insert_(db, "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3)"),
       erase_(db, "DELETE FROM checkpoints WHERE seq = ?1"),
@@ -35,26 +58,29 @@ void Cursor::move_to(std::uint64_t seq, const std::optional<core::Checkpoint>& l
     write();
 }
 
-void Cursor::adopt(core::StoreTime created, std::uint64_t seq, std::uint64_t deleted) {
-    position_ = {created, seq, deleted};
+void Cursor::adopt(core::Position position) {
+    position_ = std::move(position);
+    write_holes_.exec(text_of(position_.holes));
     write();
 }
 
-void Cursor::rewind_to(std::uint64_t seq, core::StoreTime created, std::uint64_t deleted) {
-    position_ = {created, seq, deleted};
-    checkpoints_.forget_above(seq);
-    erase_above_.exec(seq);
-    write();
+void Cursor::rewind_to(core::Position position) {
+    adopt(std::move(position));
+    checkpoints_.forget_above(position_.seq);
+    erase_above_.exec(position_.seq);
 }
 
 void Cursor::reload() {
     {
         Rows rows = load_.query();
         SAGA_ASSERT(rows.next());
-        position_ = {store_time(rows, 0), static_cast<std::uint64_t>(rows.integer(1)),
-                     static_cast<std::uint64_t>(rows.integer(2))};
+        position_ = {store_time(rows, 0),
+                     static_cast<std::uint64_t>(rows.integer(1)),
+                     static_cast<std::uint64_t>(rows.integer(2)),
+                     {}};
         stored_at_ = store_time(rows, 3);
     }
+    if (Rows rows = holes_.query(); rows.next()) position_.holes = holes_of(rows.text(0));
     checkpoints_ = {};
     Rows rows = load_checkpoints_.query();
     while (rows.next())

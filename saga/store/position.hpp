@@ -23,16 +23,16 @@ class Cursor {
 
     /// All up to `seq` is handled; `last` when that was a message.
     void move_to(std::uint64_t seq, const std::optional<core::Checkpoint>& last);
-    /// Begins with a stream that was never read.
-    void adopt(core::StoreTime created, std::uint64_t seq, std::uint64_t deleted);
+    /// Begins with a stream that was never read, or knows its holes anew.
+    void adopt(core::Position position);
     /// Back to `seq`: checkpoints above it go.
-    void rewind_to(std::uint64_t seq, core::StoreTime created, std::uint64_t deleted);
+    void rewind_to(core::Position position);
     /// After a rollback.
     void reload();
 
   private:
     void write();
-    Statement load_, load_checkpoints_, write_, insert_, erase_, erase_above_;
+    Statement load_, load_checkpoints_, holes_, write_holes_, write_, insert_, erase_, erase_above_;
     core::Position position_;
     core::StoreTime stored_at_;
     core::Checkpoints checkpoints_;

@@ -155,7 +155,7 @@ constexpr std::array kMigrations{R"sql(
         one       INTEGER PRIMARY KEY CHECK (one = 1),
         created   INTEGER NOT NULL,    -- of the stream; 0: never read
         seq       INTEGER NOT NULL,
-        deleted   INTEGER NOT NULL,    -- holes in the stream that we know of
+        deleted   INTEGER NOT NULL,    -- holes in the stream that we know of: meta.holes
         stored_at INTEGER NOT NULL     -- of the last message handled
     ) STRICT;
     INSERT INTO cursor VALUES (1, 0, 0, 0, 0);

@@ -250,8 +250,10 @@ void Reader::aside() {
 
 void Reader::position() {
     each("SELECT created, seq, deleted, stored_at FROM cursor", [&](const Rows& rows) {
-        service_.cursor = {store_time(rows, 0), static_cast<std::uint64_t>(rows.integer(1)),
-                           static_cast<std::uint64_t>(rows.integer(2))};
+        service_.cursor = {store_time(rows, 0),
+                           static_cast<std::uint64_t>(rows.integer(1)),
+                           static_cast<std::uint64_t>(rows.integer(2)),
+                           {}};
         service_.cursor_stored_at = store_time(rows, 3);
     });
     each("SELECT seq, stored_at, event_id FROM checkpoints ORDER BY seq", [&](const Rows& rows) {

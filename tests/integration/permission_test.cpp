@@ -35,6 +35,18 @@ std::string without(const std::string& binary, const std::string& publish,
     return asking.failure();
 }
 
+/// Of them, those after which the next one is due at once.
+int turns_in_a_second(Instance& instance) {
+    const auto began = std::chrono::steady_clock::now();
+    int turns = 0;
+    REQUIRE(drive({&instance}, [&] {
+        const auto next = instance.node().turn();
+        turns += next <= std::chrono::steady_clock::now();
+        return std::chrono::steady_clock::now() - began > 1s;
+    }));
+    return turns;
+}
+
 }  // namespace
 
 TEST_CASE("permission: what the broker forbids ends the service, and it says what") {
@@ -52,6 +64,42 @@ TEST_CASE("permission: what the broker forbids ends the service, and it says wha
     });
 }
 
+TEST_CASE("permission: an answer that its asker may not be sent is the asker's loss") {
+    on_each_server([](const std::string& binary) {
+        Broker broker(binary, users("\"_INBOX.another.>\"", "\"x\""));
+        broker.bootstrap();
+        TempFolder folder;
+        Instance asking(asker(), folder.path(), broker.url(), {.user = "asker"});
+        REQUIRE(drive({&asking}, [&] { return asking.ready(); }));
+
+        natsConnection* made = nullptr;
+        const auto options = bus::options_for({.url = broker.url()}, "somebody");
+        REQUIRE(natsConnection_Connect(&made, options.get()) == NATS_OK);
+        const bus::Nats<natsConnection> somebody(made);
+        for (const char* subject : {"saga-ctl.asker.state", "$SRV.PING", "saga-ctl.asker.owner"})
+            REQUIRE(natsConnection_PublishRequestString(made, subject, "_INBOX.another.1", "") ==
+                    NATS_OK);
+        REQUIRE(natsConnection_Flush(made) == NATS_OK);
+        const auto began = std::chrono::steady_clock::now();
+        REQUIRE(drive({&asking}, [&] { return std::chrono::steady_clock::now() - began > 1s; }));
+        CHECK_MESSAGE(asking.ready(), asking.state());
+    });
+}
+
+TEST_CASE("permission: without a bucket for contracts a service works, and asks once a second") {
+    on_each_server([](const std::string& binary) {
+        Broker broker(binary);
+        broker.bootstrap();
+        api(broker, "STREAM.DELETE.KV_SAGA_CONTRACTS", "");
+        TempFolder folder;
+        Instance asking(asker(), folder.path(), broker.url(), {.contract = "{}"});
+        REQUIRE(drive({&asking}, [&] { return asking.ready(); }));
+        CHECK(turns_in_a_second(asking) < 20);
+        CHECK_MESSAGE(asking.ready(), asking.state());
+        CHECK(asking.node().reader().reopened() == 0);
+    });
+}
+
 TEST_CASE("permission: a wrong password is said, tried again with pauses, and mended outside") {
     on_each_server([](const std::string& binary) {
         Broker broker(binary, users("\"x\"", "\"x\""));
@@ -60,14 +108,7 @@ TEST_CASE("permission: a wrong password is said, tried again with pauses, and me
         Instance asking(asker(), folder.path(), broker.url(), {.user = "nobody"});
         REQUIRE(drive({&asking},
                       [&] { return asking.state().find("uthorization") != std::string::npos; }));
-        const auto began = std::chrono::steady_clock::now();
-        int turns = 0;
-        REQUIRE(drive({&asking}, [&] {
-            const auto next = asking.node().turn();
-            turns += next <= std::chrono::steady_clock::now();
-            return std::chrono::steady_clock::now() - began > 1s;
-        }));
-        CHECK(turns < 20);
+        CHECK(turns_in_a_second(asking) < 20);
         CHECK(asking.running());
     });
 }

@@ -93,6 +93,17 @@ void Broker::make_assets() {
     }
 }
 
+std::vector<std::uint64_t> Stream::holes() const {
+    std::vector<std::uint64_t> found;
+    std::uint64_t expected = first_seq;
+    for (const auto& [seq, message] : messages) {
+        for (; expected < seq; ++expected) found.push_back(expected);
+        ++expected;
+    }
+    for (; expected <= last_seq; ++expected) found.push_back(expected);
+    return found;
+}
+
 // ---- what befalls it ----------------------------------------------------------------------------
 
 void Broker::kill() {
@@ -103,6 +114,12 @@ void Broker::kill() {
     snap_all();
     listening_.clear();
     inboxes_.clear();
+}
+
+void Broker::lose_leader() {
+    while (!consumers_.empty()) lose(consumers_.begin()->first, "Leadership Change");
+    stored_.clear();
+    stored_since_.clear();
 }
 
 void Broker::start() {
@@ -224,19 +241,13 @@ Broker::Answer<bus::StreamInfo> Broker::stream_info() {
     Stream* found = find(core::kStream);
     if (found == nullptr) return missing_stream();
     expire(*found);
-    bus::StreamInfo info{.state = {.created = found->created,
-                                   .first_seq = found->first_seq,
-                                   .last_seq = found->last_seq,
-                                   .deleted = found->holes()},
-                         .first_hole = 0,
-                         .config = found->config};
-    std::uint64_t expected = found->first_seq;
-    for (const auto& [seq, message] : found->messages) {
-        if (seq != expected++) break;
-        if (seq == found->last_seq) ++expected;
-    }
-    if (info.state.deleted > 0) info.first_hole = expected - 1;
-    return info;
+    std::vector<std::uint64_t> holes = found->holes();
+    return bus::StreamInfo{.state = {.created = found->created,
+                                     .first_seq = found->first_seq,
+                                     .last_seq = found->last_seq,
+                                     .deleted = holes.size(),
+                                     .holes = std::move(holes)},
+                           .config = found->config};
 }
 
 Broker::Answer<bus::StoredMessage> Broker::message_at(std::uint64_t seq) {

@@ -30,7 +30,7 @@ struct Stream {
     std::uint64_t first_seq = 1, last_seq = 0;
     std::map<std::uint64_t, Message> messages;
 
-    std::uint64_t holes() const { return last_seq + 1 - first_seq - messages.size(); }
+    std::vector<std::uint64_t> holes() const;
 };
 
 /// What a pull request's owner is told, at the broker's end of its wire.
@@ -62,8 +62,9 @@ class Broker {
     void make_assets();  ///< As `saga bootstrap`: what is there stays.
 
     // ---- what befalls it
-    void kill();   ///< Consumers, which live in its memory, and connections are gone.
-    void start();  ///< Remembers for its dedupe window what it has stored.
+    void kill();         ///< Consumers, which live in its memory, and connections are gone.
+    void lose_leader();  ///< One node of a cluster: its consumers are gone, connections stay.
+    void start();        ///< Remembers for its dedupe window what it has stored.
     /// While it is down: its newest messages were not on the disk yet.
     void lose_tail(std::uint64_t messages);
     struct Image;

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, kFaults> kNames{
     "snap",     "stall",    "slow",      "broker_kill", "broker_pause", "unavailable", "full",
     "consumer", "tail",     "rollback",  "wipe",        "remade",       "hole",        "again",
     "junk",     "spoof",    "disk_full", "bad_disk",    "backup",       "rebuild",     "bank",
-    "hurry",    "storm",    "late",      "split",       "cramped"};
+    "hurry",    "storm",    "late",      "split",       "cramped",      "leader"};
 
 /// What a batch must have seen, beside every fault of kNames. Rarer rows are counted only.
 constexpr std::array kSeen{

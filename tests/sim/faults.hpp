@@ -45,13 +45,14 @@ enum class Fault : std::uint8_t {
     late,      // at last, every event again, when nobody remembers its saga
     split,     // order, payment and shipping run in two shards each
     cramped,   // a few events have room in memory: the rest waits in the database to be sent
+    leader,    // the node that leads the stream loses its end, under connections that stay
     count_
 };
 inline constexpr auto kFaults = static_cast<std::size_t>(Fault::count_);
 
 /// These lose what a database restored from a backup would have to be told: not both in one run.
-inline const std::set<Fault> kBrokerLoses{Fault::tail, Fault::rollback, Fault::wipe, Fault::remade,
-                                          Fault::hole};
+inline const std::set<Fault> kBrokerLoses{Fault::tail,   Fault::rollback, Fault::wipe,
+                                          Fault::remade, Fault::hole,     Fault::leader};
 inline const std::set<Fault> kServiceLoses{Fault::backup, Fault::rebuild};
 
 std::string_view name_of(Fault fault);

@@ -153,8 +153,11 @@ void Machine::resume() {
     wake();
 }
 
+/// On another host: a database that comes back while its dead process' events are on their way
+/// would read them as a stranger's, once.
 void Machine::restore(const Disk::Image& image) {
     end(Death::kill);
+    ++net_.hosts;
     disk_.restore(image);
 }
 

@@ -3,8 +3,7 @@
 
 #include "saga/core/limits.hpp"
 #include "saga/store/statement.hpp"
-#include "shop_events.hpp"
-#include "tests/sim/shop.hpp"
+#include "tests/sim/small_shop.hpp"
 
 using namespace saga;
 using namespace saga::sim;
@@ -12,44 +11,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// The shop, with one order whose payment the bank does not answer.
-struct Shop {
-    Schedule schedule;
-    Broker broker{schedule};
-    Bank bank{Chance(1).branch("bank")};
-    std::vector<std::unique_ptr<Machine>> machines =
-        shop_machines(schedule, broker, bank, Chance(1).branch("machines"), {}, Keys::calm, 1);
-    Customer customer{schedule, broker, Chance(1).branch("customer")};
-    Machine& order = *machines[0];
-    Machine& payment = *machines[2];
-
+/// One order's payment is not answered by the bank.
+struct Shop : SmallShop {
     Shop() {
-        bank.credit(1'000'000);
         bank.habits.unheard = 1;
-        broker.make_assets();
-        for (const auto& machine : machines) machine->start();
-        const shop::StockProduct delivery{
-            .delivery_id = "d", .sku = "tea", .name = "Tea", .units = 9};
-        customer.ask("inventory", "stock", "d", detail::pack(delivery), 100);
-        until([&] { return customer.idle(); });
         place("o");
         until([&] { return value(payment, "SELECT count(*) FROM calls") == 1; });
         pass(1s);
-    }
-    void place(const std::string& id) {
-        const shop::Line line{.sku = "tea", .quantity = 1, .unit_price_cents = 100};
-        const shop::PlaceOrder order{.order_id = id, .customer_id = "ann", .lines = {line}};
-        customer.ask("order", "place", id, detail::pack(order), 100);
-    }
-    template <class Met>
-    void until(const Met& met) {
-        const Steady last = schedule.now() + 2min;
-        while (!met()) REQUIRE(schedule.step(last));
-    }
-    void pass(Duration time) {
-        const Steady last = schedule.now() + time;
-        while (schedule.step(last)) {
-        }
     }
     static std::int64_t value(Machine& machine, std::string_view select) {
         store::Statement statement(machine.store().db(), select);

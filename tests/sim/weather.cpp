@@ -91,6 +91,9 @@ void Weather::befall(Fault fault) {
         case Fault::rollback:
         case Fault::wipe:
             return befall_store(fault);
+        case Fault::leader:
+            broker_.lose_leader();
+            return lose_tail(1 + chance_.below(30));
         case Fault::remade:
         case Fault::hole:
             return befall_stream(fault);
@@ -106,8 +109,7 @@ void Weather::befall(Fault fault) {
         case Fault::rebuild:
             return befall_disk(fault, any());
         case Fault::bank:
-            bank_.habits = kBadDays;
-            return;
+            return void(bank_.habits = kBadDays);
         case Fault::storm:
             return storm();
         default:

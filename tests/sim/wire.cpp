@@ -22,6 +22,7 @@ void Wire::plan(Pipe& pipe) {
 }
 
 void Wire::pump(Pipe& pipe) {
+    if (host_ != net_.hosts) return pipe.frames.clear();
     while (!pipe.frames.empty() && pipe.frames.front().arrives <= schedule_.now() &&
            net_.stalled_until <= schedule_.now()) {
         const Frame frame = std::move(pipe.frames.front().frame);

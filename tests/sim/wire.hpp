@@ -19,6 +19,8 @@ struct Net {
     /// Until then nothing passes, in either direction, and nobody is told: a partition, a paused
     /// process in between, a half-open connection.
     Steady stalled_until{};
+    /// How many hosts had the machine's place: what an earlier one had still to send is gone.
+    int hosts = 0;
 };
 
 /// One TCP connection: what is sent arrives in order, until it breaks. Held by its client; the
@@ -26,7 +28,7 @@ struct Net {
 class Wire : public std::enable_shared_from_this<Wire> {
   public:
     using Frame = std::function<void()>;
-    Wire(Schedule& schedule, Net& net) : schedule_(schedule), net_(net) {}
+    Wire(Schedule& schedule, Net& net) : schedule_(schedule), net_(net), host_(net.hosts) {}
 
     void to_broker(Frame frame) { send(up_, std::move(frame)); }
     void to_client(Frame frame) { send(down_, std::move(frame)); }
@@ -55,6 +57,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
 
     Schedule& schedule_;
     Net& net_;
+    int host_;
     Pipe up_, down_;
     bool broken_ = false;
     std::function<void()> on_break_;

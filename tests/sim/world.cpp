@@ -24,8 +24,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLook = 500ms;  // at whether all is at rest
-/// At rest for so long: the stream is looked at every kStreamCheck, and a suspicion twice.
-constexpr auto kQuiet = 2 * core::kStreamCheck + 5s;
+/// At rest for so long: the stream is looked at every kStreamCheck, and a suspicion twice; and what
+/// a network held back comes through, for 40 seconds at most.
+constexpr auto kQuiet = 2 * core::kStreamCheck + 25s;
 constexpr auto kCannedQuiet = 3s;     // where the broker loses nothing
 constexpr auto kCannedLook = 50ms;    // at whether who died has made good for it
 constexpr auto kLiveness = 2h;        // after the faults have ended everything ends within that

@@ -51,9 +51,9 @@ class Step {
         return code_.once_per_event = true, *this;
     }
 
-    /// When none of `Answers` has come by `after`: publishes what `ask(Tx&, const Done&...)`
-    /// returns. Fires once, never early; forgotten when the saga fails or ends. It asks, it decides
-    /// nothing.
+    /// When none of `Answers` has come for so long after its success: publishes what
+    /// `ask(Tx&, const Done&...)` returns. Fires once, never early; forgotten when the saga fails
+    /// or ends. It asks, it decides nothing.
     template <Event... Answers, class Handler>
     Step& expect(std::chrono::milliseconds after, Handler ask) {
         static_assert(sizeof...(Answers) > 0,

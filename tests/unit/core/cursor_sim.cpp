@@ -132,7 +132,8 @@ bool Service::connect() {
 
 void Service::judge() {
     const core::StreamState stream = stream_.state();
-    if (position_.created == StoreTime{}) position_ = {stream.created, 0, stream.deleted};
+    if (position_.created == StoreTime{})
+        position_ = {stream.created, 0, stream.deleted, stream.holes};
     if (without_ == Without::judgement) {
         position_.seq = std::min(position_.seq, stream.last_seq);
         checkpoints_.forget_above(position_.seq);
@@ -142,14 +143,14 @@ void Service::judge() {
         case core::Verdict::remade:
             return go_back_to(0);
         case core::Verdict::hole:
-            return look_for_one_that_holds(stream_.first_hole());
+            return look_for_one_that_holds(core::changed_hole(stream, position_));
         case core::Verdict::went_back:
             return look_for_one_that_holds(stream.last_seq + 1);
         case core::Verdict::history_lost:  // nothing is trimmed here
         case core::Verdict::sound:
             break;
     }
-    position_.deleted = std::min(position_.deleted, stream.deleted);
+    position_ = {stream.created, position_.seq, stream.deleted, stream.holes};
     const auto newest = checkpoints_.newest();
     if (newest && !holds(*newest)) look_for_one_that_holds(newest->seq);
 }
@@ -174,7 +175,7 @@ void Service::look_for_one_that_holds(std::uint64_t below) {
 void Service::go_back_to(std::uint64_t seq) {
     ++outcome_.rewinds;
     const core::StreamState stream = stream_.state();
-    position_ = {stream.created, std::min(seq, position_.seq), stream.deleted};
+    position_ = {stream.created, std::min(seq, position_.seq), stream.deleted, stream.holes};
     checkpoints_.forget_above(seq);
     if (without_ != Without::unsettling)
         for (Row& row : outbox_)

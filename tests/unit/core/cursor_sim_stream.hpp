@@ -42,17 +42,14 @@ class LossyStream {
     }
 
     core::StreamState state() const {
-        const auto deleted = std::count_if(log_.begin(), log_.end(),
-                                           [](const StreamEntry& entry) { return !entry.id; });
+        std::vector<std::uint64_t> holes;
+        for (std::uint64_t seq = 1; seq <= log_.size(); ++seq)
+            if (!at(seq).id) holes.push_back(seq);
         return {.created = created_,
                 .first_seq = 1,
                 .last_seq = log_.size(),
-                .deleted = static_cast<std::uint64_t>(deleted)};
-    }
-    std::uint64_t first_hole() const {
-        const auto hole = std::find_if(log_.begin(), log_.end(),
-                                       [](const StreamEntry& entry) { return !entry.id; });
-        return static_cast<std::uint64_t>(hole - log_.begin()) + 1;
+                .deleted = holes.size(),
+                .holes = std::move(holes)};
     }
     const StreamEntry& at(std::uint64_t seq) const { return log_[seq - 1]; }
     bool has(std::uint64_t seq) const { return seq > 0 && seq <= log_.size() && at(seq).id; }

@@ -128,6 +128,14 @@ TEST_CASE("history: what STREAM.INFO says of where we are") {
          {at(5), 1, 8, 1},
          {at(5), 9, 1},
          Verdict::hole},
+        {"lost its tail, and nothing else",
+         {at(5), 1, 8, 1, {3}},
+         {at(5), 9, 1, {3}},
+         Verdict::went_back},
+        {"lost its tail with a hole in it, and something before: as many as were known",
+         {at(5), 1, 8, 1, {2}},
+         {at(5), 7, 1, {7}},
+         Verdict::hole},
         {"a hole", {at(5), 1, 9, 1}, {at(5), 9, 0}, Verdict::hole},
         {"a hole that is known", {at(5), 1, 9, 1}, {at(5), 9, 1}, Verdict::sound},
         {"another hole", {at(5), 1, 9, 2}, {at(5), 9, 1}, Verdict::hole},
@@ -144,6 +152,18 @@ TEST_CASE("history: what STREAM.INFO says of where we are") {
         CAPTURE(row.what);
         CHECK(judge(row.stream, row.position) == row.verdict);
     }
+}
+
+TEST_CASE("history: the lowest hole that is new, or filled, is the one to go back behind") {
+    const Position known{at(5), 9, 2, {3, 6}};
+    CHECK(changed_hole({at(5), 1, 9, 2, {3, 6}}, known) == 0);
+    CHECK(changed_hole({at(5), 1, 9, 3, {3, 5, 6}}, known) == 5);
+    CHECK(changed_hole({at(5), 1, 9, 1, {6}}, known) == 3);  // an older copy has it
+    CHECK(changed_hole({at(5), 1, 9, 2, {2, 6}}, known) == 2);
+    CHECK(changed_hole({at(5), 1, 5, 1, {3}}, known) == 0);     // the other one went with the tail
+    CHECK(changed_hole({at(5), 4, 9, 1, {6}}, known) == 0);     // age took the other one
+    CHECK(changed_hole({at(5), 1, 9, 4, {3, 6}}, known) == 3);  // of so many that they are counted
+    CHECK(changed_hole({at(5), 2, 9, 4, {}}, known) == 2);
 }
 
 TEST_CASE("history: a checkpoint holds where the same event was stored at the same time") {

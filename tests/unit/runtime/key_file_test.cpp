@@ -19,7 +19,7 @@ TEST_CASE("key: another one is refused once the database has read, and never bef
     bind_key(store, second, "b.key");  // it came late: no id was made with the first
     CHECK(store.meta.text(store::Meta::kKey) == second.fingerprint().text());
     store.db().begin();
-    store.cursor.adopt(core::StoreTime(std::chrono::seconds(1)), 0, 0);
+    store.cursor.adopt({core::StoreTime(std::chrono::seconds(1)), 0, 0, {}});
     store.db().commit();
     bind_key(store, second, "b.key");
     CHECK(thrown([&] { bind_key(store, first, "a.key"); }).find("is not the key that") !=

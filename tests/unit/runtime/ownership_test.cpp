@@ -17,7 +17,8 @@ namespace {
 class Bucket final : public fuzz::SilentBus {
   public:
     std::optional<bus::Entry> entry;
-    bool deaf = false;  ///< what is put is stored, and not answered
+    bool alive = false;  ///< whoever is asked whether it runs
+    bool deaf = false;   ///< what is put is stored, and not answered
 
     void get(const std::string&, const std::string&,
              bus::Done<std::optional<bus::Entry>> done) override {
@@ -29,6 +30,11 @@ class Bucket final : public fuzz::SilentBus {
         if (revision != stands) return done(bus::Problem{.code = 10071, .text = "wrong revision"});
         entry = {.value = value, .revision = ++last_, .stored_at = {}};
         deaf ? done(bus::Problem{.trouble = bus::Trouble::disconnected}) : done(last_);
+    }
+    void ask(const std::string&, const core::Headers&, std::string_view, std::chrono::milliseconds,
+             bus::Done<std::string> done) override {
+        if (alive) return done(R"({"instance": "first", "where": "elsewhere"})");
+        done(bus::Problem{.trouble = bus::Trouble::no_responders});
     }
     void made_anew() {
         entry.reset();
@@ -98,6 +104,26 @@ TEST_CASE("ownership: what an earlier instance gave back, late, is claimed again
     CHECK(b.ownership.holds(b.now));
     CHECK(bucket.owner().instance == "second");
     CHECK(bucket.owner().epoch == 8);
+}
+
+TEST_CASE("ownership: beside one that is alive none starts, whatever the bucket says") {
+    for (const bool entry : {false, true}) {
+        CAPTURE(entry);
+        Bucket bucket;
+        bucket.alive = true;
+        if (entry)
+            bucket.entry = {.value = R"({"instance":"","database":"file","key":"key","epoch":7})",
+                            .revision = 1,
+                            .stored_at = {}};
+        Ownership copy(bucket, {.name = {"a", {}},
+                                .instance = "second",
+                                .db_id = "file",
+                                .key = "key",
+                                .epoch = 6,
+                                .where = "here"});
+        copy.assert_it(bus::Steady(1h));
+        CHECK(copy.refusal().value_or("").find("runs already, in elsewhere") != std::string::npos);
+    }
 }
 
 TEST_CASE("ownership: whoever came after it ends an instance, also when it is gone again") {

@@ -8,9 +8,12 @@
 using namespace saga;
 using namespace saga::test;
 using namespace std::chrono_literals;
+using ::test::Answer;
 using ::test::Asked;
+using ::test::Checked;
 using ::test::Closed;
 using ::test::Granted;
+using ::test::Question;
 using ::test::Rejected;
 
 namespace {
@@ -21,6 +24,21 @@ void note(Tx&, const Granted&) {}
 Service reader() {
     Service service{"reader"};
     service.on(note);
+    return service;
+}
+
+Question question(const View&, const Granted& granted) {
+    return {.ticket = granted.ticket};
+}
+Answer outside(const Call&, const Question&) {
+    return {};
+}
+Outcome<Checked, Rejected> judge(Tx&, const Granted& granted, const Answer&) {
+    return Checked{.ticket = granted.ticket};
+}
+Service patient_auditor() {
+    Service service{"auditor"};
+    service.step("check", call(question, outside, judge)).pivot();
     return service;
 }
 
@@ -84,4 +102,20 @@ TEST_CASE("pruner: a saga that was only read and holds a lock stays until it end
     reader.work();
     CHECK(reader.value("SELECT count(*) FROM locks JOIN sagas USING (saga) WHERE id = 'b'") == 1);
     CHECK(reader.value("SELECT count(*) FROM lock_queue") == 0);
+}
+
+TEST_CASE("pruner: a saga that has ended stays while a call of it is open") {
+    Stream stream;
+    Workshop asking{patient_auditor(), stream};
+    stream.put(Granted{.ticket = "t"}, "t");
+    asking.work();
+    stream.put(Closed{.ticket = "t"}, "t", Kind::ended);
+    asking.work();
+    stream.now += kLong;
+    CHECK(left(asking, patient_auditor(), stream) == 1);
+    asking.in().answers.push_back({.call = 1, .answer = detail::pack(Answer{}), .why = {}});
+    asking.work();
+    stream.now += kLong;
+    CHECK(left(asking, patient_auditor(), stream) == 0);
+    CHECK(asking.value("SELECT count(*) FROM calls") == 0);
 }

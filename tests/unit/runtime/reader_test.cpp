@@ -16,6 +16,7 @@ class Consumers final : public fuzz::SilentBus {
   public:
     std::vector<std::uint64_t> starts;  ///< where each that was made begins
     int deleted = 0;
+    bool slow = false;            ///< makes one when make() is called
     std::uint64_t delivered = 0;  ///< by the next one that is made: another than 0 was there
 
     void delete_consumer(const std::string&, bus::Done<std::monostate> done) override {
@@ -25,8 +26,15 @@ class Consumers final : public fuzz::SilentBus {
     void create_consumer(const bus::ConsumerSpec& spec,
                          bus::Done<bus::ConsumerState> done) override {
         starts.push_back(spec.start_seq);
-        done(bus::ConsumerState{.delivered = std::exchange(delivered, 0), .pending = 0});
+        made_ = [this, done = std::move(done)] {
+            done(bus::ConsumerState{.delivered = std::exchange(delivered, 0), .pending = 0});
+        };
+        if (!slow) make();
     }
+    void make() { std::exchange(made_, nullptr)(); }
+
+  private:
+    std::function<void()> made_;
 };
 
 constexpr bus::Steady kNow{1h};
@@ -84,11 +92,28 @@ TEST_CASE("reader: a consumer that has delivered already is not ours, and is mad
 
 TEST_CASE("reader: a broker that is silent for too long has lost the consumer") {
     Stage stage;
+    stage.reader.tick(kNow);
     stage.reader.tick(kNow + core::kMissedHeartbeat);
     CHECK(stage.broker.starts == Seqs{8});
     stage.reader.tick(kNow + core::kMissedHeartbeat + 1ns);
     CHECK(stage.broker.starts == Seqs{8, 10});
     CHECK(stage.read() == Seqs{8, 9});
+}
+
+TEST_CASE("reader: silence counts from when the consumer was there, however long that took") {
+    Consumers broker;
+    broker.slow = true;
+    Reader reader(broker, "a");
+    reader.open(8, {"saga.>"}, kNow);
+    reader.tick(kNow + core::kMissedHeartbeat);
+    broker.make();
+    const auto there = kNow + 2 * core::kMissedHeartbeat;
+    reader.tick(there);
+    CHECK(reader.is_open());
+    reader.tick(there + core::kMissedHeartbeat);
+    CHECK(broker.starts == Seqs{8});
+    reader.tick(there + core::kMissedHeartbeat + 1ns);
+    CHECK(reader.reopened() == 1);
 }
 
 TEST_CASE("reader: what a consumer delivers from below its start was read") {

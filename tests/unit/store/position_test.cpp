@@ -26,7 +26,7 @@ TEST_CASE("cursor: stands after a restart where the last commit left it") {
         store::Store store(at(path), {});
         CHECK(store.cursor.position().created == core::StoreTime{});
         store.db().begin();
-        store.cursor.adopt(kMade, 0, 0);
+        store.cursor.adopt({kMade, 0, 0, {}});
         for (std::uint64_t seq = 1; seq <= 1'000; ++seq) store.cursor.move_to(seq, checkpoint(seq));
         store.db().commit();
         store.db().begin();
@@ -45,13 +45,14 @@ TEST_CASE("cursor: stands after a restart where the last commit left it") {
 
 TEST_CASE("cursor: a rewind forgets the checkpoints above") {
     Fresh f;
-    f.store.cursor.adopt(kMade, 0, 0);
+    f.store.cursor.adopt({kMade, 0, 0, {}});
     for (std::uint64_t seq = 1; seq <= 20; ++seq) f.store.cursor.move_to(seq, checkpoint(seq));
-    f.store.cursor.rewind_to(12, kMade + std::chrono::seconds(1), 3);
+    f.store.cursor.rewind_to({kMade + std::chrono::seconds(1), 12, 3, {4, 7, 11}});
     CHECK(f.store.cursor.position().seq == 12);
     CHECK(f.store.cursor.position().deleted == 3);
     f.store.cursor.reload();
     CHECK(f.store.cursor.position().created == kMade + std::chrono::seconds(1));
+    CHECK(f.store.cursor.position().holes == std::vector<std::uint64_t>{4, 7, 11});
     CHECK(f.store.cursor.checkpoints().newest() == checkpoint(12));
 }
 
