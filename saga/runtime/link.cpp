@@ -101,12 +101,19 @@ void Link::tick(bus::Steady now, Time time) {
 /// One that was lost may have gone with its stream, or with the end of it: what nobody here had to
 /// read is read again, as after a lost connection, before anything that follows it.
 void Link::look_at_consumer() {
-    if (std::exchange(reopened_, reader_.reopened()) == reader_.reopened()) return;
-    if (reading()) {
-        start_over(now_);
-        in_.timers_until.reset();
+    if (std::exchange(reopened_, reader_.reopened()) != reader_.reopened()) {
+        if (state_ == LinkState::reading) {
+            start_over(now_);
+            in_.timers_until.reset();
+        }
+        next_judgement_ = now_;
     }
-    next_judgement_ = now_;
+    // Before it was made the end of the stream may have gone, and others may stand there now.
+    if (state_ == LinkState::reading && held_ && !checking_ && reader_.is_open()) {
+        checking_ = true;
+        judging_ = false;  // what is under way is of before
+        next_judgement_ = now_;
+    }
 }
 
 bus::Steady Link::next_tick() const {
@@ -122,6 +129,7 @@ std::string Link::trouble() const {
     if (!reader_.trouble().empty()) return reader_.trouble();
     switch (state_) {
         case LinkState::judging:
+        case LinkState::reading:  // held
             return "it looks whether the stream is the one that it has read";
         case LinkState::recording:
             return fmt::format("it reads what it has published, {} to go", reader_.pending());
@@ -230,6 +238,8 @@ void Link::backfill_more(Time time) {
 
 void Link::read() {
     state_ = LinkState::reading;
+    held_ = true;
+    checking_ = false;
     if (std::exchange(first_, false)) missed_to_ = stream_.state.last_seq;
     reader_.open(store_.cursor.position().seq + 1, worker_.subscription().filters(), now_);
     relay_.connected(stream_.state.last_seq);

@@ -44,7 +44,10 @@ class Link {
     bus::Steady next_tick() const;
 
     LinkState state() const { return state_; }
-    bool reading() const { return state_ == LinkState::reading; }
+    /// The stream is the one that we have read.
+    bool judged() const { return state_ == LinkState::reading; }
+    /// And what the reader yields counts.
+    bool reading() const { return judged() && !held_; }
     /// It was reading once since the start: what the world knows of us is known here.
     bool began() const { return !first_; }
     /// Why this process must stop, or cannot go on without an operator, in one sentence.
@@ -99,8 +102,9 @@ class Link {
     bus::Steady now_{}, next_judgement_ = bus::Steady::max();
     bus::StreamInfo stream_;
     bool judging_ = false, first_ = true, confirmed_ = false;
-    std::string suspicion_;        // seen once: looked at again before anything is rewound
-    std::uint64_t judgement_ = 0;  // answers about an earlier one are nobody's
+    bool held_ = false, checking_ = false;  // until the stream was judged with our consumer in it
+    std::string suspicion_;                 // seen once: looked at again before anything is rewound
+    std::uint64_t judgement_ = 0;           // answers about an earlier one are nobody's
     std::uint64_t rewinds_ = 0, reopened_ = 0, missed_to_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;

@@ -145,6 +145,7 @@ void Link::sound() {
     judging_ = false;
     suspicion_.clear();
     next_judgement_ = now_ + core::kStreamCheck;
+    if (checking_) held_ = checking_ = false;
     if (state_ == LinkState::reading) look_where_we_are();
     if (state_ != LinkState::judging) return;
     read_again();

@@ -127,7 +127,9 @@ bool Node::alone() const {
 void Node::gather() {
     if (draining_) reader_.close();
     std::optional<Time> passed_over;
-    for (bus::StoredMessage& message : reader_.take()) {
+    std::deque<bus::StoredMessage> messages;
+    if (link_.reading()) messages = reader_.take();
+    for (bus::StoredMessage& message : messages) {
         const auto stored = std::chrono::floor<std::chrono::microseconds>(message.stored_at);
         if (stored > timeline_.now()) timeline_.hear(stored, now_);
         if (!worker_.subscription().wants(message.subject)) {
@@ -249,8 +251,8 @@ bus::Steady Node::next_turn() const {
     if (probe) next = std::min(next, steady_of(*next_timer_));
     const bool moves = link_.reading() && in_.read_to < reader_.read_to();
     if (moves) next = std::min(next, next_move_);
-    const bool calls = next_call_ && running_.empty() && link_.reading() &&
-                       ownership_.holds(now_) && !draining_ && !worker_.catching_up();
+    const bool calls = next_call_ && running_.empty() && link_.judged() && ownership_.holds(now_) &&
+                       !draining_ && !worker_.catching_up();
     if (calls) next = std::min(next, steady_of(*next_call_));
     return next;
 }

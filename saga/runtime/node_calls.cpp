@@ -8,7 +8,7 @@ namespace saga::runtime {
 
 void Node::start_calls() {
     spare_calls();
-    const bool may = ownership_.holds(now_) && link_.reading() && !worker_.catching_up() &&
+    const bool may = ownership_.holds(now_) && link_.judged() && !worker_.catching_up() &&
                      !draining_ && now_ >= full_until_;
     const Time time = timeline_.now();
     if (!may || !next_call_ || *next_call_ > time) return;
