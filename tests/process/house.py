@@ -108,6 +108,16 @@ class House:
             os.kill(pid, signal.SIGKILL)
 
 
+def lives(pid):
+    """Whether it has anything yet. A killed one holds its ports and locks for a while after its
+    memory, and with it its name, has gone; its first thread may be a zombie before the others."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
 def strays(folder):
     """Processes that were started for this folder, by their ids: it stands in their environment or
     among their arguments, and has no namesake."""

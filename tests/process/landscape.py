@@ -101,7 +101,13 @@ class Landscape:
 
     def well(self):
         """Returns once `saga doctor` finds nothing."""
-        result = self.saga("doctor", "--wait", f"{WELL}s", seconds=WELL + 10)
+        doctor = self.begin("saga", "doctor", "--wait", f"{WELL}s")
+        h.wait_for("saga doctor ends",
+                   lambda: not doctor.running() or self.dev.poll() is not None, WELL + 10)
+        h.expect(self.dev.poll() is None, f"saga dev has ended with {self.dev.poll()}: "
+                 f"{(self.house.folder / 'dev.log').read_text()[-1000:]}")
+        result = doctor.end()
+        self.house.open.remove(doctor)
         h.expect(result.code == 0, f"{result} ended with {result.code}: {result.out}{result.err}")
         return self
 
