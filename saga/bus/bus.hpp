@@ -30,6 +30,10 @@ struct Problem {
     int code = 0;
     std::string text;
 };
+/// Who was asked said nothing, or is not there.
+inline bool is_silence(const Problem& problem) {
+    return problem.trouble == Trouble::timeout || problem.trouble == Trouble::no_responders;
+}
 template <class T>
 using Result = std::variant<T, Problem>;
 /// Called from poll(), once, on the polling thread. Told of an answer it may throw: so does poll(),

@@ -209,4 +209,12 @@ std::optional<StoreTime> parse_time(std::string_view text) {
                      seconds(*second) + nanoseconds(ns));
 }
 
+std::string_view refused_subject(std::string_view words) {
+    constexpr std::string_view kPublish = "Publish to \"";
+    const auto at = words.find(kPublish);
+    if (at == std::string_view::npos) return {};
+    words.remove_prefix(at + kPublish.size());
+    return words.substr(0, words.find('"'));
+}
+
 }  // namespace saga::bus

@@ -30,6 +30,10 @@ Result<StoredMessage> read_message(std::string_view json);
 Result<PubAck> read_pub_ack(std::string_view json);
 Result<std::monostate> read_success(std::string_view json);
 
+/// What a server does not permit to publish, by its words (PermissionViolation in its client.go):
+/// "Permissions Violation for Publish to \"SUBJECT\""; empty: it says another thing.
+std::string_view refused_subject(std::string_view words);
+
 /// 2026-01-31T12:00:00.123456789Z, with any number of digits of a fraction.
 std::optional<StoreTime> parse_time(std::string_view rfc3339);
 

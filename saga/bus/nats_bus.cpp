@@ -60,7 +60,7 @@ void NatsBus::poll(Listener& listener, Steady now) {
     if (change == NatsLoop::Change::connected) connected(listener);
     if (change == NatsLoop::Change::disconnected) disconnected(listener);
     for (const std::string& denied : loop_.take_denied())
-        if (!concerns_answer(denied)) listener.denied(denied);
+        if (!concerns_asked(denied)) listener.denied(denied);
     if (!up_) return;
     drain_messages(listener);
     drain_acks(listener, Channel::events, event_acks_);
@@ -234,10 +234,14 @@ bool NatsBus::is_inbox(std::string_view subject) const {
 }
 
 /// Nothing but answers goes to an inbox, and a server lets anybody name any: it's the asker's loss.
-bool NatsBus::concerns_answer(std::string_view denied) const {
-    constexpr std::string_view kPublish = "Publish to \"";
-    const auto at = denied.find(kPublish);
-    return at != std::string_view::npos && is_inbox(denied.substr(at + kPublish.size()));
+/// What a call may not ask has no answer, and all else goes on; a name's owner must be asked.
+bool NatsBus::concerns_asked(std::string_view denied) {
+    const std::string subject(refused_subject(denied));
+    if (is_inbox(subject)) return true;
+    const auto box = boxes_.find(subject);
+    if (box == boxes_.end() || core::is_request(subject)) return false;
+    fail_all(box->second, {Trouble::refused, 0, std::string(denied)});
+    return true;
 }
 
 void NatsBus::expire(Box& box) {

@@ -75,7 +75,7 @@ class NatsBus final : public Bus {
     void drain_box(Box& box);
     void drain_requests(Listener& listener);
     bool is_inbox(std::string_view subject) const;
-    bool concerns_answer(std::string_view denied) const;
+    bool concerns_asked(std::string_view denied);
     void expire(Box& box);
     void fail_all(Box& box, const Problem& problem);
 

@@ -297,7 +297,7 @@ std::vector<std::string> NatsClient::request_all(const std::string& subject, std
         const auto shard = core::parse_shard(header == nullptr ? "0/1" : header);
         if (!shard) continue;
         all = shard->of;
-        found[shard->nth] = std::string(text_of(answer.get()));
+        found[shard->nth] = text_of(answer.get());
     }
     std::vector<std::string> answers;
     for (auto& [nth, answer] : found) answers.push_back(std::move(answer));
@@ -313,7 +313,7 @@ std::vector<std::string> NatsClient::request_many(const std::string& subject, st
         natsStatus status = NATS_OK;
         const Nats<natsMsg> answer = poll.next(until, status);
         if (status != NATS_OK) return found;
-        found.push_back(std::string(text_of(answer.get())));
+        found.emplace_back(text_of(answer.get()));
     }
 }
 

@@ -15,14 +15,15 @@ namespace {
 /// nats.c frees messages on a thread of its own (natsGC_collect in its nats.c), which the first one
 /// wakes. On a full processor it took the place of ours for each message that we were through with,
 /// and found one at a time. Threads inherit how their maker is scheduled: as SCHED_BATCH (sched(7))
-/// they wait until ours sleeps or its time is over, and find many.
+/// they wait until ours sleeps or its time is over, and find many. Where that is refused all is as
+/// it was.
 void open_library() {
     static std::once_flag once;
     std::call_once(once, [] {
         std::thread([] {
             const sched_param none{};
             ::sched_setscheduler(0, SCHED_BATCH, &none);  // 0: the calling thread
-            nats_Open(-1);                                // if it fails, so does what comes next
+            nats_Open(-1);  // -1: it spins as it likes; if it fails, so does what comes next
         }).join();
     });
 }

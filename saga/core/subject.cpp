@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kKinds{"done", "failed", "undone", "ended"};
 
+using Token = std::array<char, 3>;
+constexpr auto kTokens = [] {
+    std::array<Token, kPartitions> tokens{};
+    for (unsigned nth = 0; nth < kPartitions; ++nth)
+        tokens[nth] = {'p', static_cast<char>('0' + nth / 10), static_cast<char>('0' + nth % 10)};
+    return tokens;
+}();
+
 /// Takes the next token off `rest`.
 std::string_view token(std::string_view& rest) {
     const auto dot = rest.find('.');
@@ -37,15 +45,18 @@ unsigned partition_of(std::string_view saga_id) {
     return static_cast<unsigned>(hash % kPartitions);
 }
 
-std::string partition_token(std::string_view saga_id) {
-    return fmt::format("p{:02}", partition_of(saga_id));
+std::string_view partition_token(std::string_view saga_id) {
+    const Token& token = kTokens.at(partition_of(saga_id));
+    return {token.data(), token.size()};
 }
 
 std::string event_subject(std::string_view service, Kind kind, std::string_view event,
                           std::string_view saga_id, bool with_saga) {
-    std::string subject =
-        fmt::format("saga.{}.{}.{}.p{:02}", service, name_of(kind), event, partition_of(saga_id));
-    if (with_saga) subject.append(".").append(saga_id);
+    std::string subject("saga");
+    subject.reserve(96 + saga_id.size());  // once is enough for names of usual length
+    for (const std::string_view each : {service, name_of(kind), event, partition_token(saga_id)})
+        subject.append(1, '.').append(each);
+    if (with_saga) subject.append(1, '.').append(saga_id);
     return subject;
 }
 
@@ -61,6 +72,10 @@ bool is_dead_letter(std::string_view subject) {
 
 std::string request_subject(std::string_view service, std::string_view verb) {
     return fmt::format("saga-ctl.{}.{}", service, verb);
+}
+
+bool is_request(std::string_view subject) {
+    return subject.starts_with("saga-ctl.");
 }
 
 std::optional<EventSubject> parse_event_subject(std::string_view subject) {

@@ -19,7 +19,7 @@ std::optional<Kind> kind_of(std::string_view name);
 
 /// FNV-1a 64 of the UTF-8 bytes, modulo 64. Never change: a token of every subject.
 unsigned partition_of(std::string_view saga_id);
-std::string partition_token(std::string_view saga_id);  ///< "p00" to "p63"
+std::string_view partition_token(std::string_view saga_id);  ///< "p00" to "p63"
 
 /// "saga.payment.done.PaymentTaken.p07", with the saga id as last token when `with_saga`.
 std::string event_subject(std::string_view service, Kind kind, std::string_view event,
@@ -31,6 +31,7 @@ std::string dead_letter_subject(std::string_view service, std::string_view event
 bool is_dead_letter(std::string_view subject);
 /// "saga-ctl.payment.books"
 std::string request_subject(std::string_view service, std::string_view verb);
+bool is_request(std::string_view subject);
 
 struct EventSubject {
     std::string_view service;

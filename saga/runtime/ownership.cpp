@@ -198,7 +198,7 @@ void Ownership::ask_the_owner(std::uint64_t revision, const Owner& owner) {
                          "{} runs already, in {}: stop it first (a copy of a database must not act "
                          "beside its original)",
                          self_.name.name(), owner_in(std::get<std::string>(result)).where);
-                 } else if (problem->trouble == bus::Trouble::disconnected) {
+                 } else if (!bus::is_silence(*problem)) {
                      failed(*problem);
                  } else {
                      claim(revision, std::max(owner.epoch, self_.epoch) + 1);

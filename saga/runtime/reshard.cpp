@@ -95,8 +95,8 @@ class Broker {
                  [&](bus::Result<std::string> answer) { result = std::move(answer); });
         wait_for([&] { return result.has_value(); }, instance);
         const auto* problem = std::get_if<bus::Problem>(&*result);
-        if (problem != nullptr && problem->trouble == bus::Trouble::disconnected)
-            throw Error("the broker went away: " + problem->text);
+        if (problem != nullptr && !bus::is_silence(*problem))
+            throw Error(fmt::format("nobody knows whether {} runs: {}", instance, problem->text));
         return problem == nullptr;
     }
 

@@ -84,16 +84,43 @@ bool ok(const bus::Result<T>& result) {
 
 /// Runs the test on each server there is.
 template <class Test>
-void on_each_server(Test test) {
+void on_each_server(Test test, const std::string& settings = {}) {
     for (const std::string& binary : servers()) {
         CAPTURE(binary);
-        Broker broker(binary);
+        Broker broker(binary, settings);
         broker.bootstrap();
         test(broker);
     }
 }
 
 }  // namespace
+
+TEST_CASE("bus: what may not be asked has no answer, and is no right that everything needs") {
+    constexpr auto kUsers =
+        "accounts { A { jetstream: enabled, users: [ { user: admin, password: admin, "
+        "permissions: { publish: { deny: [\"forbidden.>\", \"saga-ctl.*.owner\"] } } } ] } "
+        "}\nno_auth_user: admin\n";
+    const auto test = [](Broker& broker) {
+        Line line(broker.url());
+        const auto ask = [&](const std::string& subject) {
+            return std::get<bus::Problem>(line.await<std::string>(
+                [&](auto done) { line.bus.ask(subject, {}, "", 60s, std::move(done)); }));
+        };
+        for (int again = 0; again < 2; ++again) {
+            const bus::Problem forbidden = ask("forbidden.here");
+            CHECK(forbidden.trouble == bus::Trouble::refused);
+            CHECK_MESSAGE(forbidden.text.find("forbidden.here") != std::string::npos,
+                          forbidden.text);
+        }
+        CHECK(ask("allowed.here").trouble == bus::Trouble::no_responders);
+        CHECK(line.heard.forbidden.empty());
+        line.publish(1, "forbidden.event", "one");
+        REQUIRE(line.until([&] { return line.heard.forbidden.size() == 1; }));
+        line.bus.ask("saga-ctl.order.owner", {}, "", 60s, [](const auto&) {});
+        REQUIRE(line.until([&] { return line.heard.forbidden.size() == 2; }));
+    };
+    on_each_server(test, kUsers);
+}
 
 TEST_CASE("bus: reads in order from a position, filtered or not, and beats while idle") {
     on_each_server([](Broker& broker) {

@@ -1,6 +1,7 @@
 // A user without the rights that a service needs: it says which, and stops instead of spinning.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "saga/bus/nats_client.hpp"
@@ -61,6 +62,23 @@ TEST_CASE("permission: what the broker forbids ends the service, and it says wha
         names(without(binary, "\"$KV.SAGA_OWNERS.>\""), "$KV.SAGA_OWNERS.asker");
         names(without(binary, "\"x\"", "\"saga-ctl.>\""), "saga-ctl.asker.");
         names(without(binary, "\"x\"", "\"_SAGA.>\""), "_SAGA.asker.");
+    });
+}
+
+TEST_CASE("permission: who may not ask for the owner of its name does not take it") {
+    on_each_server([](const std::string& binary) {
+        Broker broker(binary, users("\"saga-ctl.asker.owner\"", "\"x\""));
+        broker.bootstrap();
+        TempFolder folder, elsewhere;
+        Instance asking(asker(), folder.path(), broker.url());
+        REQUIRE(drive({&asking}, [&] { return asking.ready(); }));
+        copy_database(asking, elsewhere / "asker.db");
+        std::filesystem::copy_file(folder / "asker.key", elsewhere / "asker.key");
+        Instance copy(asker(), elsewhere.path(), broker.url(), {.user = "asker"});
+        REQUIRE(drive({&asking, &copy}, [&] { return !copy.running(); }));
+        CHECK_MESSAGE(copy.failure().find("saga-ctl.asker.owner") != std::string::npos,
+                      copy.failure());
+        CHECK(asking.ready());
     });
 }
 

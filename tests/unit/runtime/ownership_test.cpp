@@ -52,17 +52,16 @@ struct Instance {
     bus::Steady now{1h};
 
     Instance(Bucket& bucket, std::string nonce, std::int64_t epoch)
-        : ownership(bus(bucket), {.name = {"a", {}},
-                                  .instance = std::move(nonce),
-                                  .db_id = "file",
-                                  .key = "key",
-                                  .epoch = epoch,
-                                  .where = "here"}) {
+        : ownership(bucket, {.name = {"a", {}},
+                             .instance = std::move(nonce),
+                             .db_id = "file",
+                             .key = "key",
+                             .epoch = epoch,
+                             .where = "here"}) {
         look();
         look();  // reads back what it claimed
         REQUIRE(ownership.holds(now));
     }
-    static bus::Bus& bus(Bucket& bucket) { return bucket; }
     void look() { ownership.assert_it(now += 1s); }
 };
 
