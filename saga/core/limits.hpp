@@ -89,20 +89,19 @@ inline constexpr std::size_t kMaxRequests = 1'024;
 /// Messages that a service has to read, which was away: more than fit into memory.
 inline constexpr std::uint64_t kBacklog = kMaxReady;
 /// It rests for so many times as long as it waited for a processor: where it has waited for a
-/// fourth of what it ran, as long as the next bound lets it. Measured on two cores that five
+/// fifth of what it ran, as long as the next bound lets it. Measured on two cores that five
 /// processes fill (scripts/bench backlog): without rests orders beside it take 25 times as long.
 inline constexpr int kRests = 8;
 /// And at most for so many times as long as it ran: then a backlog drains nearly as fast as the
 /// landscape works at saturation, however many others there are.
-inline constexpr int kRestsToRuns = 2;
+inline constexpr double kRestsToRuns = 1.5;
 /// And never longer: whoever asks a service that has a backlog, or stops it, waits for that.
 inline constexpr auto kLongestRest = 50ms;
-/// Of less than such a rest nobody is the reason: where processors are idle a round waits for
-/// microseconds.
-inline constexpr auto kNoticeable = 1ms;
+/// Who ran for so many times as long as it waited was as good as alone: its rounds grow.
+inline constexpr int kRunsToWaits = 16;
 /// Items of a round while others wait: what a round sets free comes to the others at once, and
-/// fills the processors for milliseconds; fewer cost everybody more for each.
-inline constexpr std::size_t kCourteousItems = 128;
+/// fills the processors for a millisecond or two; fewer cost everybody more for each.
+inline constexpr std::size_t kCourteousItems = 32;
 /// After an unclean stop so many items are taken one at a time, each counted beforehand.
 inline constexpr int kCarefulItems = 64;
 /// Times that an item may be on the table when the process dies.

@@ -13,15 +13,20 @@ Courtesy::Pace Courtesy::after_round(std::uint64_t backlog) {
         last_.reset();
         return {};
     }
-    std::int64_t ran = 0, waited = 0;
-    if (!(std::ifstream(path_) >> ran >> waited)) return {};
-    const Times now{std::chrono::nanoseconds(ran), std::chrono::nanoseconds(waited)};
-    const Times last = std::exchange(last_, now).value_or(now);
-    const auto rest = std::min<std::chrono::nanoseconds>({(now.waited - last.waited) * core::kRests,
-                                                          (now.ran - last.ran) * core::kRestsToRuns,
-                                                          core::kLongestRest});
-    if (rest < core::kNoticeable) return {rest};
-    return {rest, core::kCourteousItems};
+    std::int64_t ran_ns = 0, waited_ns = 0;
+    if (!(std::ifstream(path_) >> ran_ns >> waited_ns)) return {};
+    const Times now{std::chrono::nanoseconds(ran_ns), std::chrono::nanoseconds(waited_ns)};
+    if (!last_) {
+        last_ = now;
+        return {.items = items_ = core::kCourteousItems};  // how it has waited is not known yet
+    }
+    const Times last = std::exchange(*last_, now);
+    const auto ran = now.ran - last.ran, waited = now.waited - last.waited;
+    const bool alone = waited * core::kRunsToWaits <= ran;
+    items_ = alone ? std::min(items_ * 2, core::kMaxReady) : core::kCourteousItems;
+    const auto most = std::chrono::floor<std::chrono::nanoseconds>(ran * core::kRestsToRuns);
+    return {std::min<std::chrono::nanoseconds>({waited * core::kRests, most, core::kLongestRest}),
+            items_};
 }
 
 }  // namespace saga::runtime

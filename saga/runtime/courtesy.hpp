@@ -19,7 +19,8 @@ class Courtesy {
     explicit Courtesy(std::string path = "/proc/thread-self/schedstat") : path_(std::move(path)) {}
 
     /// How to go on: a rest, and then a round of so many items at most. Where others wait it is a
-    /// small one: whatever a round sets free comes to them at once, and keeps them as busy.
+    /// small one: whatever a round sets free comes to them at once, and keeps them as busy. Where
+    /// nobody does the next may be twice as large.
     struct Pace {
         std::chrono::nanoseconds rest{};
         std::size_t items = std::numeric_limits<std::size_t>::max();
@@ -34,6 +35,7 @@ class Courtesy {
     };
     std::string path_;
     std::optional<Times> last_;  // at the end of the last round, while there is a backlog
+    std::size_t items_ = 0;      // of the next one
 };
 
 }  // namespace saga::runtime

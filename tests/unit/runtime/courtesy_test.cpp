@@ -31,13 +31,9 @@ TEST_CASE("courtesy: who has a backlog rests for several times what it waited fo
     times.are(7s, 5s);
     CHECK(courtesy.after_round(core::kBacklog).rest == 0ns);  // since when is not known
     times.are(7s + 200ms, 5s + 2ms);
-    const auto pace = courtesy.after_round(core::kBacklog);
-    CHECK(pace.rest == 2ms * core::kRests);
-    CHECK(pace.items == core::kCourteousItems);
+    CHECK(courtesy.after_round(core::kBacklog).rest == 2ms * core::kRests);
     times.are(7s + 400ms, 5s + 2ms + 10us);
-    const auto idle = courtesy.after_round(core::kBacklog);  // it has found one at once
-    CHECK(idle.rest == 10us * core::kRests);
-    CHECK(idle.items > core::kMaxReady);
+    CHECK(courtesy.after_round(core::kBacklog).rest == 10us * core::kRests);
 }
 
 TEST_CASE("courtesy: not for much longer than it ran, and never for long") {
@@ -49,6 +45,26 @@ TEST_CASE("courtesy: not for much longer than it ran, and never for long") {
     CHECK(courtesy.after_round(core::kBacklog).rest == 10ms * core::kRestsToRuns);
     times.are(9s, 9s);
     CHECK(courtesy.after_round(core::kBacklog).rest == core::kLongestRest);
+}
+
+TEST_CASE("courtesy: where others wait rounds are small, and grow where nobody does") {
+    const Times times;
+    runtime::Courtesy courtesy(times.path);
+    std::chrono::nanoseconds ran = 7s, waited = 5s;
+    const auto round = [&](std::chrono::nanoseconds each) {
+        times.are(ran += 16ms, waited += each);
+        return courtesy.after_round(core::kBacklog).items;
+    };
+    CHECK(round(0ms) == core::kCourteousItems);
+    CHECK(round(1ms) == 2 * core::kCourteousItems);  // it has found a processor at once
+    CHECK(round(0ms) == 4 * core::kCourteousItems);
+    CHECK(round(2ms) == core::kCourteousItems);
+    CHECK(round(16ms) == core::kCourteousItems);
+    for (int nth = 0; nth < 20; ++nth) round(0ms);
+    CHECK(round(0ms) == core::kMaxReady);
+    times.are(ran, waited);
+    CHECK(courtesy.after_round(0).items > core::kMaxReady);  // nothing is left
+    CHECK(round(0ms) == core::kCourteousItems);              // and again there is
 }
 
 TEST_CASE("courtesy: who has read what it missed never rests") {
