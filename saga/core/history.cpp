@@ -62,19 +62,17 @@ Verdict judge(const StreamState& stream, const Position& position) {
 }
 
 std::uint64_t changed_hole(const StreamState& stream, const Position& position) {
-    const auto differ = [&](const auto& here, const auto& there, std::uint64_t first,
-                            std::uint64_t last) {
-        for (const std::uint64_t seq : here)
-            if (seq >= first && seq <= last && !std::ranges::binary_search(there, seq)) return seq;
-        return std::uint64_t{0};
-    };
     const bool counted = stream.deleted > stream.holes.size();
     const std::uint64_t listed_to = !counted               ? stream.last_seq
                                     : stream.holes.empty() ? 0
                                                            : stream.holes.back();
-    const std::uint64_t gone = differ(stream.holes, position.holes, 0, listed_to);
-    const std::uint64_t back = differ(position.holes, stream.holes, stream.first_seq, listed_to);
-    if (gone != 0 || back != 0) return gone == 0 || back == 0 ? gone + back : std::min(gone, back);
+    std::vector<std::uint64_t> changed;
+    std::ranges::set_symmetric_difference(stream.holes, position.holes,
+                                          std::back_inserter(changed));
+    const auto lowest = std::ranges::find_if(changed, [&](std::uint64_t seq) {
+        return seq >= stream.first_seq && seq <= listed_to;  // else age took it, or the tail
+    });
+    if (lowest != changed.end()) return *lowest;
     // Behind the list one may be new, and one that was known may be gone with the tail.
     const bool more = stream.deleted > position.deleted || stream.last_seq < position.seq;
     if (!counted || !more) return 0;

@@ -67,6 +67,8 @@ void Saga::pass_over(const ParkedRow& row, const Message* event) {
         host_.close_call(*standing, Part::step);
         standing->state = StepState::tombstone;
         put(StepRow(*standing));
+    } else if (row.what == Waits::timer && standing != nullptr) {
+        host_.drop_timer(*standing, row.nth);
     } else if (row.what == Waits::reaction) {
         host_.remember(row.step, *event);
     } else if (event != nullptr) {

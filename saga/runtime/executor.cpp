@@ -9,6 +9,7 @@
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
 #include "saga/runtime/handler_port.hpp"
+#include "saga/runtime/operations.hpp"
 #include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
@@ -29,9 +30,6 @@ Attempt attempt_of(detail::Ran ran, Result success) {
     }
     return {};
 }
-
-const Attempt kPassedOver{
-    Result::unlike, {}, "an operator passed it over, in a life that this database does not know"};
 
 std::string reason(std::string_view text) {
     return core::clipped(core::is_utf8(text) ? std::string(text) : core::percent_encoded(text),
@@ -110,16 +108,23 @@ Attempt Executor::run_code(const detail::Code& code, Locking locking, const Give
     });
 }
 
-bool Executor::passed_over(std::string_view what, const std::string& step,
-                           const EventId& of) const {
-    if (passed_over_.empty()) return false;
-    const std::string& saga = state_->row.id;
-    return passed_over_.contains({saga, std::string(what), step, of}) ||
-           passed_over_.contains({saga, "event", {}, of});
+/// What an operator passed over, if it is that.
+std::optional<Attempt> Executor::passed_over(core::Waits what, std::string_view step,
+                                             const EventId& of, std::uint32_t nth) const {
+    const auto said = [&](core::Waits about, std::string_view name) {
+        return passed_over_.contains(
+            {state_->row.id, std::string(name_of(about)), std::string(name), of, nth});
+    };
+    if (passed_over_.empty() || !(said(what, step) || said(core::Waits::event, {})))
+        return std::nullopt;
+    return Attempt{Result::unlike,
+                   {},
+                   "an operator passed it over, in a life that this database does not know"};
 }
 
 Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger) {
-    if (passed_over("step", step.name, trigger.envelope().id)) return kPassedOver;
+    if (auto passed = passed_over(core::Waits::step, step.name, trigger.envelope().id))
+        return *passed;
     const EventId run = step.once_per_event ? trigger.envelope().id : EventId{};
     const Given given = given_to(step, trigger);
     for (const AnyEvent& event : given.events) origin_.time = std::max(origin_.time, event.time);
@@ -130,8 +135,8 @@ Attempt Executor::run(const detail::StepCode& step, const core::Message& trigger
 }
 
 Attempt Executor::react(const detail::ReactionCode& reaction, const core::Message& event) {
-    if (passed_over("reaction", std::string(reaction.on->name), event.envelope().id))
-        return kPassedOver;
+    if (auto passed = passed_over(core::Waits::reaction, reaction.on->name, event.envelope().id))
+        return *passed;
     Given given;
     given.add(event.envelope());
     return run_code(reaction.code, Locking::in_turn, given);
@@ -160,7 +165,7 @@ Attempt Executor::settle(const detail::StepCode& step, const core::StepRow& row,
 }
 
 Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
-    if (passed_over("undo", step.name, row.run)) return kPassedOver;
+    if (auto passed = passed_over(core::Waits::undo, step.name, row.run)) return *passed;
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     // The time is its event's, whatever it is that undoes it; what else that sets off has its own.
     const Time before = std::exchange(origin_.time, std::max(origin_.time, now_));
@@ -172,6 +177,7 @@ Attempt Executor::undo(const detail::StepCode& step, const core::StepRow& row) {
 }
 
 Attempt Executor::fire(const detail::StepCode& step, const core::StepRow& row, std::uint32_t nth) {
+    if (auto passed = passed_over(core::Waits::timer, step.name, row.run, nth)) return *passed;
     if (auto why = foreign(step, row)) return {Result::threw, {}, std::move(*why)};
     const Given given = given_to_follow_up(step, row);
     return run_code(core::find_deadline(step, nth)->ask, Locking::none, given);

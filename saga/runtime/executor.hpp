@@ -47,8 +47,11 @@ class Executor final : public core::Host {
     /// What an operator passed over in the life before, further on in the stream: it is not done
     /// again before the word comes.
     struct Passed {
-        std::string saga, what, step;  ///< step empty: all that the event leads to
-        EventId of;                    ///< the event; of an undo the run
+        std::string saga;
+        std::string what;       ///< as name_of() calls a core::Waits
+        std::string step;       ///< or reaction; empty: all that the event leads to
+        EventId of;             ///< the event; of an undo, a timer the run
+        std::uint32_t nth = 0;  ///< of a timer
         auto operator<=>(const Passed&) const = default;
     };
     void set_passed_over(std::set<Passed> passed) { passed_over_ = std::move(passed); }
@@ -114,6 +117,8 @@ class Executor final : public core::Host {
     template <class Handler>
     core::Attempt guarded(Locking locking, Handler handler);
     core::Attempt run_code(const detail::Code& code, Locking locking, const Given& given);
+    std::optional<core::Attempt> passed_over(core::Waits what, std::string_view step,
+                                             const EventId& of, std::uint32_t nth = 0) const;
     Locking locking_of_answer() const;
     void wake(const std::vector<std::string>& entities);
     void wait_in_queue(const core::ParkedRow& row);
@@ -156,8 +161,6 @@ class Executor final : public core::Host {
 
     core::SagaState* state_ = nullptr;
     Origin origin_;
-    bool passed_over(std::string_view what, const std::string& step, const EventId& of) const;
-
     Time now_;
     Time happened_;  ///< what is on record of this item: when it was published; else now
     std::vector<std::byte> result_;  ///< what the last handler was given, as an undo would need it

@@ -2,13 +2,10 @@
 #include <algorithm>
 
 #include "engine_generated.h"
-#include "saga/core/backoff.hpp"
 #include "saga/core/limits.hpp"
-#include "saga/core/payload_rules.hpp"
 #include "saga/core/subject.hpp"
 #include "saga/core/text.hpp"
 #include "saga/runtime/executor.hpp"
-#include "saga/runtime/handler_port.hpp"
 #include "saga/store/failpoint.hpp"
 
 namespace saga::runtime {
@@ -65,8 +62,9 @@ void Executor::write_event(const Out& out, const detail::Emitted& event) {
     if (catching_up_) {
         if (auto recorded = store_.recorded.find(out.id)) {
             row.envelope = std::move(recorded->envelope);
-            happened_ = std::min(now_, std::get<core::Envelope>(core::decode(row.envelope)).time);
-            store_.outbox.insert(row, now_, recorded->stands());
+            const Time time = std::get<core::Envelope>(core::decode(row.envelope)).time;
+            happened_ = std::min(now_, time);
+            store_.outbox.insert(row, std::max(now_, time), recorded->stands());
             return store_.recorded.erase(out.id);
         }
     }

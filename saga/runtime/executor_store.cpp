@@ -109,6 +109,7 @@ store::Timers::Row Executor::timer_of(const core::StepRow& row, std::uint32_t nt
 
 void Executor::set_timer(const core::StepRow& row, std::uint32_t nth,
                          std::chrono::milliseconds after) {
+    if (passed_over(core::Waits::timer, row.step, row.run, nth)) return;
 #ifdef SAGA_FAILPOINTS
     after = shortened_deadline(after);
 #endif

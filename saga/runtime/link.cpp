@@ -88,7 +88,7 @@ void Link::tick(bus::Steady now, Time time) {
     look_at_consumer();
     if (state_ != LinkState::owning && !judging_ && now >= next_judgement_) judge();
     reader_.tick(now);
-    if (state_ == LinkState::recording) record_more(time);
+    if (state_ == LinkState::recording) record_more();
     if (state_ == LinkState::backfill) backfill_more(time);
     if (reading() && worker_.catching_up() && in_.messages.empty() && !reader_.has_ready() &&
         reader_.read_to() >= *worker_.catch_up_until()) {
@@ -102,15 +102,15 @@ void Link::tick(bus::Steady now, Time time) {
 /// read is read again, as after a lost connection, before anything that follows it.
 void Link::look_at_consumer() {
     if (std::exchange(reopened_, reader_.reopened()) != reader_.reopened()) {
-        if (state_ == LinkState::reading) {
+        if (judged()) {
             start_over(now_);
             in_.timers_until.reset();
         }
         next_judgement_ = now_;
     }
     // Before it was made the end of the stream may have gone, and others may stand there now.
-    if (state_ == LinkState::reading && held_ && !checking_ && reader_.is_open()) {
-        checking_ = true;
+    if (judged() && consumer_ == Consumer::unjudged && reader_.is_open()) {
+        consumer_ = Consumer::being_judged;
         judging_ = false;  // what is under way is of before
         next_judgement_ = now_;
     }
@@ -129,7 +129,7 @@ std::string Link::trouble() const {
     if (!reader_.trouble().empty()) return reader_.trouble();
     switch (state_) {
         case LinkState::judging:
-        case LinkState::reading:  // held
+        case LinkState::reading:  // that is, once more
             return "it looks whether the stream is the one that it has read";
         case LinkState::recording:
             return fmt::format("it reads what it has published, {} to go", reader_.pending());
@@ -170,7 +170,7 @@ void Link::record() {
     reader_.open(store_.cursor.position().seq + 1, {worker_.subscription().own_filter()}, now_);
 }
 
-void Link::record_more(Time time) {
+void Link::record_more() {
     std::deque<bus::StoredMessage> messages = reader_.take();
     if (!messages.empty()) store_.db().begin();
     const bool any = !messages.empty();
@@ -179,12 +179,11 @@ void Link::record_more(Time time) {
         const auto read = core::decode(message.bytes);
         const auto* own = std::get_if<core::Envelope>(&read);
         if (own == nullptr || core::spoofed(message.subject, *own)) continue;
-        if (worker_.published(*own, time)) {
-            if (const auto row = store_.outbox.find(own->id))
-                relay_.events().stands(*row, message.seq);
-        } else {
+        // What was recorded once is, however old it has become meanwhile.
+        if (const auto row = store_.outbox.find(own->id))
+            relay_.events().stands(*row, message.seq);
+        else if (store_.recorded.find(own->id) || !worker_.published(*own))
             store_.recorded.insert(own->id, {message.seq, message.bytes});
-        }
     }
     if (any) store_.db().commit();
     if (!reader_.at_head()) return;
@@ -238,8 +237,7 @@ void Link::backfill_more(Time time) {
 
 void Link::read() {
     state_ = LinkState::reading;
-    held_ = true;
-    checking_ = false;
+    consumer_ = Consumer::unjudged;
     if (std::exchange(first_, false)) missed_to_ = stream_.state.last_seq;
     reader_.open(store_.cursor.position().seq + 1, worker_.subscription().filters(), now_);
     relay_.connected(stream_.state.last_seq);

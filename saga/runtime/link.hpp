@@ -47,7 +47,7 @@ class Link {
     /// The stream is the one that we have read.
     bool judged() const { return state_ == LinkState::reading; }
     /// And what the reader yields counts.
-    bool reading() const { return judged() && !held_; }
+    bool reading() const { return judged() && consumer_ == Consumer::judged; }
     /// It was reading once since the start: what the world knows of us is known here.
     bool began() const { return !first_; }
     /// Why this process must stop, or cannot go on without an operator, in one sentence.
@@ -80,7 +80,7 @@ class Link {
     void lose_above(std::uint64_t seq);
 
     void record();
-    void record_more(Time time);
+    void record_more();
     void backfill();
     void backfill_more(Time time);
     void read();
@@ -102,9 +102,11 @@ class Link {
     bus::Steady now_{}, next_judgement_ = bus::Steady::max();
     bus::StreamInfo stream_;
     bool judging_ = false, first_ = true, confirmed_ = false;
-    bool held_ = false, checking_ = false;  // until the stream was judged with our consumer in it
-    std::string suspicion_;                 // seen once: looked at again before anything is rewound
-    std::uint64_t judgement_ = 0;           // answers about an earlier one are nobody's
+    /// Whether the stream was judged with our consumer in it.
+    enum class Consumer : std::uint8_t { unjudged, being_judged, judged };
+    Consumer consumer_ = Consumer::unjudged;
+    std::string suspicion_;        // seen once: looked at again before anything is rewound
+    std::uint64_t judgement_ = 0;  // answers about an earlier one are nobody's
     std::uint64_t rewinds_ = 0, reopened_ = 0, missed_to_ = 0;
     std::set<std::string> missed_reactions_;
     std::optional<std::string> refusal_;

@@ -145,7 +145,7 @@ void Link::sound() {
     judging_ = false;
     suspicion_.clear();
     next_judgement_ = now_ + core::kStreamCheck;
-    if (checking_) held_ = checking_ = false;
+    if (consumer_ == Consumer::being_judged) consumer_ = Consumer::judged;
     if (state_ == LinkState::reading) look_where_we_are();
     if (state_ != LinkState::judging) return;
     read_again();

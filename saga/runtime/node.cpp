@@ -80,6 +80,7 @@ bus::Steady Node::turn(std::size_t items) {
                 work(items);
                 prune();
             }
+            reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
             backups_.step();
         } else {  // full: it says so, and that it is there
             link_.look(now_);
@@ -143,7 +144,6 @@ void Node::gather() {
     // All that was stored before is handled: what others have to do keeps no timer waiting.
     else if (passed_over)
         in_.timers_until = std::max(in_.timers_until.value_or(Time{}), *passed_over);
-    reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     // What concerns nobody here moves the cursor along with other work, or now and then.
     const std::uint64_t cursor = store_.cursor.position().seq;
     const bool far = reader_.read_to() > cursor + core::kMaxReady;
@@ -181,7 +181,6 @@ void Node::work(std::size_t items) {
     relay_.add(std::move(done.published));
     if (!done.replies.empty()) SAGA_FAILPOINT(replying);
     for (const Reply& reply : done.replies) desk_.reply(reply);
-    reader_.set_waiting(in_.messages.size(), bytes_in(in_.messages));
     const core::StoreTime last = store_.cursor.last_stored_at();
     in_.timers_until = std::max(in_.timers_until.value_or(Time{}),
                                 std::chrono::floor<std::chrono::microseconds>(last));

@@ -75,20 +75,47 @@ EventId subject_of(const core::ParkedRow& row) {
     return row.event ? row.event : row.run;
 }
 
-detail::Emitted word_of(std::string_view action, std::string_view what, const EventId& id,
-                        std::string_view step, std::int64_t position, std::string_view reason) {
+struct Word {
+    std::string_view action, what;
+    EventId id;
+    std::string_view step, reason;
+    std::int64_t position = 0;
+    std::optional<std::uint32_t> nth = {};
+};
+
+detail::Emitted emitted(const Word& word) {
     static const detail::EventType type{kOperatorActed, "wire", "OperatorActed", {}, {}};
     flatbuffers::FlatBufferBuilder builder;
     const auto string = [&](std::string_view s) {
         return builder.CreateString(s.data(), s.size());
     };
-    const auto action_at = string(action), what_at = string(what), step_at = string(step),
-               reason_at = string(core::clipped(reason, core::kMaxReason));
-    const auto id_at = builder.CreateVector(id.bytes.data(), id.bytes.size());
-    builder.Finish(wire::CreateOperatorActed(builder, action_at, what_at, id_at, step_at,
-                                             static_cast<std::uint64_t>(position), reason_at));
+    const auto action_at = string(word.action), what_at = string(word.what),
+               step_at = string(word.step),
+               reason_at = string(core::clipped(word.reason, core::kMaxReason));
+    const auto id_at = builder.CreateVector(word.id.bytes.data(), word.id.bytes.size());
+    wire::OperatorActedBuilder table(builder);
+    table.add_action(action_at);
+    table.add_what(what_at);
+    table.add_event_id(id_at);
+    table.add_step(step_at);
+    table.add_position(static_cast<std::uint64_t>(word.position));
+    table.add_reason(reason_at);
+    if (word.nth) table.add_nth(*word.nth);
+    builder.Finish(table.Finish());
     const auto* begin = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
     return {&type, {begin, begin + builder.GetSize()}};
+}
+
+detail::Emitted word_about(const core::ParkedRow& row, std::string_view action,
+                           std::string_view reason) {
+    Word word{.action = action,
+              .what = name_of(row.what),
+              .id = subject_of(row),
+              .step = row.step,
+              .reason = reason,
+              .position = row.position};
+    if (row.what == core::Waits::timer) word.nth = row.nth;
+    return emitted(word);
 }
 
 /// Those of a call stand in its own row: what is parked of it never ran by itself.
@@ -176,6 +203,7 @@ std::optional<Operated> read_operation(Bytes payload) {
                   .position = static_cast<std::int64_t>(table.position())};
     if (!operation || table.event_id()->size() != word.event_id.bytes.size()) return std::nullopt;
     word.operation = *operation;
+    if (const auto nth = table.nth()) word.nth = *nth;
     if (table.step() != nullptr) word.step = table.step()->str();
     std::memcpy(word.event_id.bytes.data(), table.event_id()->data(), word.event_id.bytes.size());
     return word;
@@ -183,7 +211,7 @@ std::optional<Operated> read_operation(Bytes payload) {
 
 bool concerns(const Operated& word, const core::ParkedRow& row) {
     return word.what == name_of(row.what) && word.step == row.step &&
-           word.event_id == subject_of(row);
+           word.event_id == subject_of(row) && (!word.nth || *word.nth == row.nth);
 }
 
 UndoAsked read_undo(Bytes body) {
@@ -198,7 +226,8 @@ std::optional<std::string> saga_named(Bytes body) {
 }
 
 detail::Emitted undo_word(std::string_view command, const EventId& asked, std::string_view reason) {
-    return word_of("undo", "saga", asked, command, 0, reason);
+    return emitted(
+        {.action = "undo", .what = "saga", .id = asked, .step = command, .reason = reason});
 }
 
 namespace {
@@ -211,9 +240,7 @@ std::string operate_on_saga(store::Store& store, Executor& executor, const Reque
     executor.begin(state, {}, now);
     for (const core::ParkedRow& row : state.parked) {
         if (row.state != core::Parking::dead || letters.size() == core::kMaxListed) continue;
-        last = executor.publish_operation(
-            state.row.id, word_of(request.verb, name_of(row.what), subject_of(row), row.step,
-                                  row.position, what.reason));
+        last = executor.publish_operation(state.row.id, word_about(row, request.verb, what.reason));
         letters.push_back(std::to_string(row.position));
     }
     if (letters.empty()) return refused("unknown", "nothing of that saga is dead here");
@@ -240,13 +267,17 @@ std::string operate(store::Store& store, Executor& executor, const core::Shard& 
         if (!row) return refused("unknown", kUnknown);
         const bool known = !row->saga_id.empty() && shard.takes(row->saga_id);
         state = store.load(known ? row->saga_id : shard.own_unknown());
-        word = word_of(request.verb, "aside", row->event_id, row->step, what.position, what.reason);
+        word = emitted({.action = request.verb,
+                        .what = "aside",
+                        .id = row->event_id,
+                        .step = row->step,
+                        .reason = what.reason,
+                        .position = what.position});
     } else {
         const auto [saga, row] = store.parked.find(what.position);
         if (saga == 0) return refused("unknown", kUnknown);
         state = store.load(saga);
-        word = word_of(request.verb, name_of(row.what), subject_of(row), row.step, what.position,
-                       what.reason);
+        word = word_about(row, request.verb, what.reason);
     }
     if (state.row.key == 0) state.row.started = now;
     executor.begin(state, {}, now);

@@ -21,6 +21,7 @@ struct Operated {
     std::string what, step;
     EventId event_id;
     std::int64_t position = 0;
+    std::optional<std::uint32_t> nth = {};  ///< of a timer, if it says which
 };
 std::optional<Operated> read_operation(Bytes payload);
 bool concerns(const Operated& word, const core::ParkedRow& row);

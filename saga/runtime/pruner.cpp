@@ -39,14 +39,20 @@ bool Pruner::over(const store::Pruning::OldSaga& saga) {
 /// Settled, of a finished saga, and old: a reader that was away for longer has lost it anyway.
 bool Pruner::events(Time before, std::size_t most) {
     const auto rows = store_.pruning.events(after_event_, most);
+    std::int64_t from = store_.meta.number(store::Meta::kOutboxFrom);
+    const std::int64_t was = from;
+    bool young = false;
     for (const store::Pruning::OldEvent& row : rows) {
-        if (row.at >= before) return after_event_ = 0, false;
+        young = row.at >= before;
+        if (young) break;
         after_event_ = row.seq;
         if (!row.settled || !finished(row.saga)) continue;
+        from = std::max(from, row.at.time_since_epoch().count() + 1);
         store_.pruning.erase_event(row.seq);
         ++pruned_;
     }
-    if (rows.size() < most) after_event_ = 0;
+    if (from != was) store_.meta.set(store::Meta::kOutboxFrom, from);
+    if (young || rows.size() < most) after_event_ = 0;
     return after_event_ != 0;
 }
 

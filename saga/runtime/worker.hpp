@@ -111,8 +111,9 @@ class Worker {
     /// event at a time, each counted as an item is. What it publishes comes with the next round.
     void catch_up_reactions(const std::deque<Delivery>& missed,
                             const std::set<std::string>& reactions, Time now);
-    /// Whether the outbox explains an event of our own name, or did before it was pruned.
-    bool published(const core::Envelope& own, Time now);
+    /// Whether the outbox explains an event of our own name, or did before it was pruned here: a
+    /// database that was restored has pruned nothing of what came after its backup.
+    bool published(const core::Envelope& own);
 
     /// After an unclean stop the first calls are counted before they are made, and one that had
     /// just begun when the process died is made alone: one that kills the process must not do so

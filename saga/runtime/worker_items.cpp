@@ -56,11 +56,11 @@ void Worker::reject(const Delivery& delivery, std::string_view why) {
 void Worker::mine(const core::Message& message) {
     const core::Envelope& e = message.envelope();
     if (const auto row = store_.outbox.find(e.id)) {
-        store_.outbox.settle(*row, message.seq(), now_);
+        store_.outbox.settle(*row, message.seq(), std::max(now_, e.time));
         settled_.push_back(*row);
     } else if (catching_up()) {
         adopt(message);
-    } else if (!published(e, now_)) {
+    } else if (!published(e)) {
         throw ForeignInstance(fmt::format(
             "the stream has the event {} ({} of saga {}, sequence {}) under the name of {}, and "
             "this database never published it: another instance runs on a copy of it; stop that "
@@ -89,7 +89,7 @@ void Worker::adopt(const core::Message& message) {
                               .saga = state.row.key,
                               .subject = executor_.subject_of(e),
                               .envelope = {message.bytes().begin(), message.bytes().end()}},
-                             now_, recorded->stands());
+                             std::max(now_, e.time), recorded->stands());
         store_.recorded.erase(e.id);
     };
     if (e.type == kOperatorActed) {
@@ -202,6 +202,20 @@ void obey_about_call(core::Saga& saga, const core::SagaState& state, const Opera
                       nullptr);
 }
 
+/// In the life before the timer was given up; in this one it has not fired.
+void obey_about_timer(core::Saga& saga, const std::vector<store::Timers::Row>& timers,
+                      const Operated& word) {
+    if (word.what != name_of(core::Waits::timer) || word.operation == core::Operation::retry)
+        return;
+    std::vector<core::ParkedRow> meant;
+    for (const store::Timers::Row& timer : timers) {
+        meant.push_back(
+            {.what = core::Waits::timer, .step = timer.step, .nth = timer.nth, .run = timer.run});
+        if (!concerns(word, meant.back())) meant.pop_back();
+    }
+    if (meant.size() == 1) saga.on_operation(word.operation, meant.front(), nullptr);
+}
+
 }  // namespace
 
 /// An operator's word that this service published and now reads back.
@@ -237,8 +251,9 @@ void Worker::obey(const core::Message& message) {
         std::find_if(state.parked.begin(), state.parked.end(),
                      [&](const core::ParkedRow& each) { return concerns(*word, each); });
     if (row == state.parked.end()) {
-        if (catching_up()) obey_about_call(saga, state, *word);
-        return;
+        if (!catching_up()) return;
+        obey_about_call(saga, state, *word);
+        return obey_about_timer(saga, store_.timers.of(state.row.key), *word);
     }
     const store::Parked::Event stands = store_.parked.event(row->position);
     const auto read = core::decode(stands.envelope);

@@ -31,7 +31,8 @@ std::set<Executor::Passed> Worker::passed_over() {
         if (e.type != kOperatorActed || !may_be_own(e)) return;
         const auto word = read_operation(e.payload);
         if (word && word->operation != core::Operation::retry)
-            passed.insert({std::string(e.saga), word->what, word->step, word->event_id});
+            passed.insert({std::string(e.saga), word->what, word->step, word->event_id,
+                           word->nth.value_or(0)});
     });
     return passed;
 }
@@ -82,7 +83,7 @@ void Worker::close_record(const EventId& id, const store::Recorded::Row& row,
                           .saga = state.row.key,
                           .subject = executor_.subject_of(envelope),
                           .envelope = row.envelope},
-                         now_, row.stands());
+                         std::max(now_, envelope.time), row.stands());
     store_.recorded.erase(id);
 }
 
@@ -129,11 +130,13 @@ bool Worker::may_be_own(const core::Envelope& event) const {
     return !published;
 }
 
-bool Worker::published(const core::Envelope& own, Time now) {
+bool Worker::published(const core::Envelope& own) {
     if (store_.outbox.find(own.id)) return true;
-    const auto from = store_.meta.number(store::Meta::kJournalFrom);
-    if (own.started.time_since_epoch().count() < from) return true;
-    return own.time + core::kOutboxHorizon < now && store_.sagas.find(own.saga).key != 0;
+    const auto before = [&](Time time, std::string_view forgotten) {
+        return time.time_since_epoch().count() < store_.meta.number(forgotten);
+    };
+    if (before(own.started, store::Meta::kJournalFrom)) return true;
+    return before(own.time, store::Meta::kOutboxFrom) && store_.sagas.find(own.saga).key != 0;
 }
 
 /// Calls work(saga, message, reaction) for each of the reactions that has not seen the event;

@@ -37,9 +37,8 @@ std::vector<std::uint64_t> holes_of(std::string_view text) {
 Cursor::Cursor(const Database& db)
     : load_(db, "SELECT created, seq, deleted, stored_at FROM cursor"),
       load_checkpoints_(db, "SELECT seq, stored_at, event_id FROM checkpoints ORDER BY seq"),
-      holes_(db, "SELECT value FROM meta WHERE name = 'holes'"),
-      write_holes_(db,
-                   "INSERT INTO meta VALUES ('holes', ?1) ON CONFLICT DO UPDATE SET value = ?1"),
+      holes_(db, "SELECT value FROM meta WHERE name = ?1"),
+      write_holes_(db, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"),
       write_(db, "UPDATE cursor SET created = ?1, seq = ?2, deleted = ?3, stored_at = ?4"),
       insert_(db, "INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3)"),
       erase_(db, "DELETE FROM checkpoints WHERE seq = ?1"),
@@ -60,7 +59,7 @@ void Cursor::move_to(std::uint64_t seq, const std::optional<core::Checkpoint>& l
 
 void Cursor::adopt(core::Position position) {
     position_ = std::move(position);
-    write_holes_.exec(text_of(position_.holes));
+    write_holes_.exec(Meta::kHoles, text_of(position_.holes));
     write();
 }
 
@@ -80,7 +79,8 @@ void Cursor::reload() {
                      {}};
         stored_at_ = store_time(rows, 3);
     }
-    if (Rows rows = holes_.query(); rows.next()) position_.holes = holes_of(rows.text(0));
+    if (Rows rows = holes_.query(Meta::kHoles); rows.next())
+        position_.holes = holes_of(rows.text(0));
     checkpoints_ = {};
     Rows rows = load_checkpoints_.query();
     while (rows.next())

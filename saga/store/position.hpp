@@ -46,8 +46,10 @@ class Meta {
     static constexpr auto kKey = "key";                   ///< the id key's fingerprint
     static constexpr auto kClean = "clean";               ///< 1: the last stop was
     static constexpr auto kJournalFrom = "journal_from";  ///< sagas before it were forgotten
+    static constexpr auto kOutboxFrom = "outbox_from";    ///< events before it were forgotten
     static constexpr auto kCatchUp = "catch_up";          ///< up to this sequence; absent: level
     static constexpr auto kReactions = "reactions";       ///< those that have read the stream
+    static constexpr auto kHoles = "holes";               ///< Cursor alone reads and writes them
 
     explicit Meta(const Database& db);
     std::optional<std::string> text(std::string_view name) const;

@@ -229,17 +229,18 @@ class Taking {
     void position() {
         const bool behind = value(db_, "SELECT s.seq < m.seq FROM source.cursor s, main.cursor m");
         if (first_ || behind)
-            db_.exec(
+            db_.exec(fmt::format(
                 "DELETE FROM main.cursor; INSERT INTO main.cursor SELECT * FROM source.cursor;"
                 "DELETE FROM main.checkpoints;"
                 "INSERT INTO main.checkpoints SELECT * FROM source.checkpoints;"
-                "DELETE FROM main.meta WHERE name = 'holes';"
-                "INSERT INTO main.meta SELECT * FROM source.meta WHERE name = 'holes'");
-        db_.exec(
-            fmt::format("INSERT INTO main.meta SELECT name, value FROM source.meta "
-                        "WHERE name IN ('{}', '{}', '{}', '{}') ON CONFLICT DO UPDATE SET value = "
-                        "max(value, excluded.value)",
-                        Meta::kKey, Meta::kReactions, Meta::kJournalFrom, Meta::kEpoch));
+                "DELETE FROM main.meta WHERE name = '{0}';"
+                "INSERT INTO main.meta SELECT * FROM source.meta WHERE name = '{0}'",
+                Meta::kHoles));
+        db_.exec(fmt::format(
+            "INSERT INTO main.meta SELECT name, value FROM source.meta "
+            "WHERE name IN ('{}', '{}', '{}', '{}', '{}') ON CONFLICT DO UPDATE SET value = "
+            "max(value, excluded.value)",
+            Meta::kKey, Meta::kReactions, Meta::kJournalFrom, Meta::kOutboxFrom, Meta::kEpoch));
         // What stands above the cursor is read there, or was lost by the broker and is sent again.
         db_.exec(
             "UPDATE main.outbox SET stream_seq = NULL WHERE stream_seq > "

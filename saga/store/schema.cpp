@@ -73,7 +73,8 @@ constexpr std::array kMigrations{R"sql(
         saga       INTEGER NOT NULL,
         subject    TEXT NOT NULL,
         envelope   BLOB NOT NULL,
-        at         INTEGER NOT NULL,   -- of its commit; once settled: when it was read back
+        at         INTEGER NOT NULL,   -- of its commit; once settled: when it was read back, never
+                                       -- before the event's own time
         stream_seq INTEGER             -- where it was read back; NULL: not settled
     ) STRICT;
     CREATE INDEX outbox_unsettled ON outbox (seq) WHERE stream_seq IS NULL;
@@ -188,6 +189,12 @@ constexpr std::array kMigrations{R"sql(
     CREATE INDEX lock_queue_by_saga ON lock_queue (saga, entity);
 
     UPDATE parked SET next_at = 0, attempts = max(attempts - 1, 0) WHERE state = 3;
+)sql",
+                                 R"sql(
+    -- Whatever was forgotten until now is older than the newest that is left.
+    INSERT INTO meta SELECT 'outbox_from', max(at) + 1
+    FROM (SELECT max(at) AS at FROM outbox UNION ALL SELECT max(touched) FROM sagas)
+    HAVING max(at) IS NOT NULL;
 )sql"};
 
 constexpr std::array<std::string_view, 20> kTables{

@@ -151,6 +151,29 @@ TEST_CASE("hostile: 5 MB do not get in, or are put aside") {
     });
 }
 
+TEST_CASE("hostile: of what waits for a service its memory holds so many bytes at most") {
+    on_each_landscape([](Landscape& l) {
+        constexpr std::size_t kBytes = 240 * 1024, kMessages = 400, kHandled = 60;
+        const std::string subject = Forged("t").subject;
+        l.granting->stop();
+        for (std::uint32_t nth = 0; nth < kMessages; ++nth)
+            inject(l.broker, subject, noise(kBytes, nth));
+        l.granting.emplace(granter(), l.folder.path(), l.broker.url(),
+                           Instance::Options{.worker = {.batch = 1}});
+        const auto aside = [&] {
+            return static_cast<std::size_t>(l.granting->value("SELECT count(*) FROM aside"));
+        };
+        REQUIRE(drive({&*l.granting}, [&] { return aside() >= kHandled; }));
+        const auto consumer =
+            nlohmann::json::parse(api(l.broker, "CONSUMER.INFO.SAGA.granter", ""));
+        const std::size_t held =
+            kMessages - consumer.at("num_pending").get<std::size_t>() - aside();
+        CHECK(held * kBytes <= core::kMaxReadyBytes + core::kPulls * core::kPullBytes);
+        REQUIRE(drive(
+            {&*l.granting}, [&] { return aside() == kMessages; }, 60s));
+    });
+}
+
 TEST_CASE("hostile: an envelope that disagrees with its subject is put aside") {
     on_each_landscape([](Landscape& l) {
         const Forged forged("t");

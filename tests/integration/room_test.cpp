@@ -181,3 +181,27 @@ TEST_CASE("room: on a full disk a service gives up its reserve, and forgets with
         check_whole(l, asked);
     });
 }
+
+TEST_CASE("room: whoever stays full keeps its name, and says so after the broker was away") {
+    on_small_disk([](Landscape& l, SmallDisk& disk) {
+        constexpr std::uint64_t kReserve = 1 << 19;
+        int asked = 0;
+        l.auditing->stop();
+        l.auditing.emplace(auditor(), disk.path(), l.broker.url(),
+                           Instance::Options{.reserve_bytes = kReserve});
+        REQUIRE(l.drive_all([&] { return l.ready(); }));
+        disk.fill(0);
+        ask_until_full(l, asked);
+        disk.fill(0);  // what the reserve was
+        l.broker.kill();
+        l.broker.start();
+        const auto said = [&](const char* verb) {
+            return request(l.broker, l.all(), fmt::format("saga-ctl.auditor.{}", verb), "");
+        };
+        CHECK(said("owner").find("instance") != std::string::npos);
+        CHECK(said("state").find("disk is full") != std::string::npos);
+        CHECK(full(l));
+        disk.make_room();
+        check_whole(l, asked);
+    });
+}

@@ -90,10 +90,8 @@ void Weather::befall(Fault fault) {
         case Fault::tail:
         case Fault::rollback:
         case Fault::wipe:
-            return befall_store(fault);
         case Fault::leader:
-            broker_.lose_leader();
-            return lose_tail(1 + chance_.below(30));
+            return befall_store(fault);
         case Fault::remade:
         case Fault::hole:
             return befall_stream(fault);
@@ -109,7 +107,8 @@ void Weather::befall(Fault fault) {
         case Fault::rebuild:
             return befall_disk(fault, any());
         case Fault::bank:
-            return void(bank_.habits = kBadDays);
+            bank_.habits = kBadDays;
+            return;
         case Fault::storm:
             return storm();
         default:
@@ -243,6 +242,10 @@ void Weather::befall_store(Fault fault) {
     if (fault == Fault::rollback && (!older_ || chance_.happens(0.5))) {
         older_ = broker_.save();
         return;
+    }
+    if (fault == Fault::leader) {
+        broker_.lose_leader();
+        return lose_tail(1 + chance_.below(30));
     }
     broker_down(chance_.between<Duration>(50ms, 3s));
     if (fault == Fault::tail) lose_tail(1 + chance_.below(30));

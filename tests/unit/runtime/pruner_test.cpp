@@ -10,10 +10,8 @@ using namespace saga::test;
 using namespace std::chrono_literals;
 using ::test::Answer;
 using ::test::Asked;
-using ::test::Checked;
 using ::test::Closed;
 using ::test::Granted;
-using ::test::Question;
 using ::test::Rejected;
 
 namespace {
@@ -24,21 +22,6 @@ void note(Tx&, const Granted&) {}
 Service reader() {
     Service service{"reader"};
     service.on(note);
-    return service;
-}
-
-Question question(const View&, const Granted& granted) {
-    return {.ticket = granted.ticket};
-}
-Answer outside(const Call&, const Question&) {
-    return {};
-}
-Outcome<Checked, Rejected> judge(Tx&, const Granted& granted, const Answer&) {
-    return Checked{.ticket = granted.ticket};
-}
-Service patient_auditor() {
-    Service service{"auditor"};
-    service.step("check", call(question, outside, judge)).pivot();
     return service;
 }
 
@@ -106,16 +89,51 @@ TEST_CASE("pruner: a saga that was only read and holds a lock stays until it end
 
 TEST_CASE("pruner: a saga that has ended stays while a call of it is open") {
     Stream stream;
-    Workshop asking{patient_auditor(), stream};
+    Workshop asking{testing::calling_auditor(), stream};
     stream.put(Granted{.ticket = "t"}, "t");
     asking.work();
     stream.put(Closed{.ticket = "t"}, "t", Kind::ended);
     asking.work();
     stream.now += kLong;
-    CHECK(left(asking, patient_auditor(), stream) == 1);
+    CHECK(left(asking, testing::calling_auditor(), stream) == 1);
     asking.in().answers.push_back({.call = 1, .answer = detail::pack(Answer{}), .why = {}});
     asking.work();
     stream.now += kLong;
-    CHECK(left(asking, patient_auditor(), stream) == 0);
+    CHECK(left(asking, testing::calling_auditor(), stream) == 0);
     CHECK(asking.value("SELECT count(*) FROM calls") == 0);
+}
+
+TEST_CASE("pruner: an event that it forgot is no stranger's, a younger one that it never had is") {
+    Stream stream;
+    Workshop granting{testing::granter(), stream};
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    granting.work();
+    REQUIRE(granting.value("SELECT count(*) FROM outbox WHERE stream_seq IS NOT NULL") == 2);
+    const auto copies = std::vector(stream.messages.end() - 2, stream.messages.end());
+    stream.now += core::kOutboxHorizon + 1h;
+    left(granting, testing::granter(), stream);
+    REQUIRE(granting.value("SELECT count(*) FROM outbox") == 0);
+    for (const runtime::Delivery& copy : copies) stream.put(copy.subject, copy.bytes);
+    granting.work();
+    stream.now += core::kOutboxHorizon + 2h;  // whoever forgot nothing since then had it
+    stream.put(Granted{.ticket = "t"}, "t");
+    stream.now += core::kOutboxHorizon + 2h;
+    CHECK_THROWS_AS(granting.work(), runtime::ForeignInstance);
+}
+
+TEST_CASE("pruner: an event stays for a day after its own time, which another clock may have set") {
+    Stream stream;
+    Workshop granting{testing::granter(), stream};
+    stream.now += 2h;
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    stream.now -= 2h;
+    granting.work();
+    stream.now += core::kOutboxHorizon + 1h;
+    left(granting, testing::granter(), stream);
+    CHECK(granting.value("SELECT count(*) FROM outbox") == 2);
+    stream.now += 2h;
+    left(granting, testing::granter(), stream);
+    CHECK(granting.value("SELECT count(*) FROM outbox") == 0);
 }

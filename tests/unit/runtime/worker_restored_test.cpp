@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "saga/runtime/operations.hpp"
+#include "saga/runtime/pruner.hpp"
 #include "tests/unit/runtime/workshop.hpp"
 
 using namespace saga;
@@ -10,7 +11,9 @@ using namespace std::chrono_literals;
 using ::test::Answer;
 using ::test::Asked;
 using ::test::Checked;
+using ::test::Closed;
 using ::test::Granted;
+using ::test::Overdue;
 using ::test::Question;
 using ::test::Rejected;
 using ::test::Revoked;
@@ -18,6 +21,7 @@ using ::test::Revoked;
 namespace {
 
 bool armed = false;      // until then a grant, and its undo, throw
+int refusals = 0;        // of a watching step, to come
 std::string said = "a";  // what the judge makes of an answer
 
 Question question(const View&, const Granted& granted) {
@@ -52,8 +56,35 @@ Service moody_granter() {
     return service;
 }
 
-void answer(Workshop& auditor) {
-    auditor.in().answers.push_back({.call = 1, .answer = detail::pack(Answer{}), .why = {}});
+Overdue chase(Tx&, const Granted& granted) {
+    if (!armed) throw Error("not yet");
+    return {.ticket = granted.ticket};
+}
+Overdue note(Tx&, const Granted& granted) {
+    return {.ticket = granted.ticket + " noted"};
+}
+Service chasing_granter() {
+    Service service{"granter", "CREATE TABLE done (ticket TEXT) STRICT"};
+    service.step("grant", grant).undo(revoke).expect<Checked>(1h, chase).expect<Rejected>(1h, note);
+    return service;
+}
+
+/// Likewise, of a step that says nothing, so that no event of its own brings it back.
+void watch(Tx&, const Asked&) {
+    if (refusals > 0 && refusals-- > 0) throw Error("not yet");
+}
+Overdue chase_silent(Tx&, const Asked& asked) {
+    if (!armed) throw Error("not yet");
+    return {.ticket = asked.ticket};
+}
+Service silent_granter() {
+    Service service{"granter", "CREATE TABLE done (ticket TEXT) STRICT"};
+    service.step("watch", watch).keeps().expect<Checked>(1h, chase_silent);
+    return service;
+}
+
+void answer(Workshop& auditor, std::int64_t call = 1) {
+    auditor.in().answers.push_back({.call = call, .answer = detail::pack(Answer{}), .why = {}});
     auditor.work();
 }
 
@@ -66,6 +97,22 @@ void skip_what_dies(Workshop& workshop, Stream& stream) {
     workshop.in().requests.push_back({"skip", {bytes.begin(), bytes.end()}, 1});
     workshop.work();
     REQUIRE(stream.count("OperatorActed") == 1);
+}
+
+/// A granter's first life, of a build that cannot do what it is asked, and is made to skip it.
+void live_without_hands(Stream& stream) {
+    armed = false;
+    Workshop first{moody_granter(), stream};
+    skip_what_dies(first, stream);
+    armed = true;
+}
+
+/// As the stream was when its first message was all.
+Stream beginning_of(const Stream& stream) {
+    Stream beginning;
+    beginning.now = stream.now;
+    beginning.messages = {stream.messages.front()};
+    return beginning;
 }
 
 void catch_up(Workshop& workshop) {
@@ -87,27 +134,96 @@ TEST_CASE("restored: a call that an operator passed over is not made, and has no
         skip_what_dies(first, stream);
         REQUIRE(first.value("SELECT count(*) FROM calls") == 0);
     }
-    Stream until_backup;
-    until_backup.messages = {stream.messages.front()};
-    Workshop restored{asking_auditor(), until_backup};
+    Stream since_backup = beginning_of(stream);
+    Workshop restored{asking_auditor(), since_backup};
     restored.work();
     REQUIRE(restored.value("SELECT count(*) FROM calls") == 1);
-    until_backup.messages = stream.messages;
+    since_backup.messages = stream.messages;
     catch_up(restored);
     CHECK(restored.value("SELECT count(*) FROM calls") == 0);
     answer(restored);
-    CHECK(until_backup.count("Checked") == 0);
+    CHECK(since_backup.count("Checked") == 0);
+}
+
+TEST_CASE("restored: a deadline that an operator passed over asks no more, and the other one has") {
+    Stream stream;
+    stream.put(Asked{.ticket = "t", .amount = 0}, "t");
+    armed = false;
+    {
+        Workshop first{chasing_granter(), stream};
+        skip_what_dies(first, stream);
+        REQUIRE(stream.count("Overdue") == 1);
+    }
+    armed = true;
+    Stream since_backup = beginning_of(stream);
+    since_backup.now = Stream{}.now;
+    Workshop restored{chasing_granter(), since_backup};
+    restored.work();
+    REQUIRE(restored.value("SELECT count(*) FROM timers") == 2);
+    since_backup.messages = stream.messages;
+    since_backup.now = stream.now;
+    catch_up(restored);
+    CHECK(since_backup.count("Overdue") == 1);
+    CHECK(restored.value("SELECT count(*) FROM timers") == 0);
+    CHECK(restored.letters().empty());
+}
+
+/// A deadline that dies and is skipped in the first life; in the second it, or its step, waited
+/// for another attempt when the backup was made.
+void skipped_while_it_waited(Service (*build)(), bool step_waits) {
+    Stream stream;
+    stream.put(Asked{.ticket = "t", .amount = 0}, "t");
+    armed = false;
+    {
+        Workshop first{build(), stream};
+        skip_what_dies(first, stream);
+    }
+    const int asked = stream.count("Overdue");  // by another one
+    Stream since_backup = beginning_of(stream);
+    since_backup.now = Stream{}.now;
+    refusals = step_waits ? 2 : 0;
+    Workshop restored{build(), since_backup};
+    restored.work();
+    if (!step_waits) since_backup.now += 61min;
+    restored.work();
+    REQUIRE(restored.value("SELECT count(*) FROM parked WHERE state = 1") == 1);
+    armed = true;
+    since_backup.messages = stream.messages;
+    since_backup.now = stream.now;
+    restored.begin_catch_up();
+    restored.work();
+    since_backup.now += 2h;
+    restored.work();
+    restored.end_catch_up();
+    restored.work();
+    CHECK(since_backup.count("Overdue") == asked);
+    CHECK(restored.value("SELECT count(*) FROM timers") == 0);
+    CHECK(restored.value("SELECT count(*) FROM parked") == 0);
+    CHECK(restored.letters().empty());
+}
+
+TEST_CASE("restored: nor does one that had been tried when it was backed up") {
+    skipped_while_it_waited(chasing_granter, false);
+    skipped_while_it_waited(silent_granter, false);
+}
+
+TEST_CASE("restored: nor one whose step is done only when its word was read") {
+    skipped_while_it_waited(silent_granter, true);
+}
+
+TEST_CASE("restored: a word about one deadline concerns no other") {
+    const runtime::Operated word{.what = "timer", .step = "grant", .nth = 7};
+    core::ParkedRow row{.what = core::Waits::timer, .step = "grant", .nth = 7};
+    CHECK(runtime::concerns(word, row));
+    row.nth = 8;
+    CHECK(!runtime::concerns(word, row));
+    CHECK(runtime::concerns({.what = "timer", .step = "grant"}, row));  // of an earlier build
 }
 
 TEST_CASE("restored: a step that an operator passed over stays undone by a build that can do it") {
     Stream stream;
-    armed = false;
-    {
-        Workshop first{moody_granter(), stream};
-        stream.put(Asked{.ticket = "t", .amount = 1}, "t");
-        skip_what_dies(first, stream);
-    }
-    armed = true;
+    stream.put(Asked{.ticket = "t", .amount = 1}, "t");
+    live_without_hands(stream);
     Workshop rebuilt{moody_granter(), stream};
     catch_up(rebuilt);
     CHECK(stream.count("Granted") == 0);
@@ -121,14 +237,9 @@ TEST_CASE("restored: a step that an operator passed over stays undone by a build
 
 TEST_CASE("restored: an undo that an operator passed over is not made either") {
     Stream stream;
-    armed = false;
-    {
-        Workshop first{moody_granter(), stream};
-        stream.put(Asked{.ticket = "t", .amount = 0}, "t");
-        stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
-        skip_what_dies(first, stream);
-    }
-    armed = true;
+    stream.put(Asked{.ticket = "t", .amount = 0}, "t");
+    stream.put(Rejected{.ticket = "t"}, "t", Kind::failed, "Rejected");
+    live_without_hands(stream);
     Workshop rebuilt{moody_granter(), stream};
     catch_up(rebuilt);
     CHECK(stream.count("Revoked") == 0);
@@ -147,11 +258,10 @@ TEST_CASE("restored: an answer that comes out unlike the record changes nothing,
         answer(first);
         REQUIRE(stream.count("Checked") == 1);
     }
-    Stream until_backup;
-    until_backup.messages = {stream.messages.front()};
-    Workshop restored{asking_auditor(), until_backup};
+    Stream since_backup = beginning_of(stream);
+    Workshop restored{asking_auditor(), since_backup};
     restored.work();
-    until_backup.messages = stream.messages;
+    since_backup.messages = stream.messages;
     said = "b";
     catch_up(restored);
     answer(restored);
@@ -160,7 +270,39 @@ TEST_CASE("restored: an answer that comes out unlike the record changes nothing,
     said = "a";
     answer(restored);
     CHECK(restored.value("SELECT count(*) FROM seen WHERE ticket = 'a'") == 1);
-    CHECK(until_backup.count("Checked") == 1);
+    CHECK(since_backup.count("Checked") == 1);
+}
+
+TEST_CASE("restored: from a backup that is days old, a call is not made again") {
+    const auto until_backup = [](Workshop& auditor, Stream& stream) {
+        stream.put(Granted{.ticket = "before"}, "before");
+        auditor.work();
+        answer(auditor);
+        stream.put(Closed{.ticket = "before"}, "before", Kind::ended);
+        stream.put(Granted{.ticket = "t"}, "t");
+        auditor.work();
+    };
+    Stream stream;
+    Workshop first{asking_auditor(), stream};
+    until_backup(first, stream);
+    stream.now += 1min;
+    answer(first, 2);
+    REQUIRE(stream.count("Checked") == 2);
+
+    Stream since_backup;
+    Workshop restored{asking_auditor(), since_backup};
+    until_backup(restored, since_backup);
+    since_backup.messages = stream.messages;
+    since_backup.now += 72h;
+    // On a full disk it forgets before it has looked at the stream.
+    const Service service = asking_auditor();
+    runtime::Pruner pruner(service.contract(), restored.store(), {});
+    while (pruner.step(since_backup.now)) continue;
+    REQUIRE(pruner.pruned() == 1);
+    catch_up(restored);
+    CHECK(restored.value("SELECT count(*) FROM calls") == 0);
+    CHECK(restored.value("SELECT count(*) FROM seen") == 2);
+    CHECK(since_backup.count("Checked") == 2);
 }
 
 TEST_CASE("restored: copies of an event cost what led to it no attempts") {

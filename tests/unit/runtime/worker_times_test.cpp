@@ -53,6 +53,16 @@ std::string noted(const Stream& stream) {
     return {};
 }
 
+/// Then, and a minute before it not yet.
+void check_overdue_after(std::chrono::minutes time, Workshop& granter, Stream& stream) {
+    stream.now += time - 1min;
+    granter.work();
+    CHECK(stream.count("Overdue") == 0);
+    stream.now += 1min;
+    granter.work();
+    CHECK(stream.count("Overdue") == 1);
+}
+
 }  // namespace
 
 TEST_CASE("times: a deadline counts from when its step succeeded, however old what started it") {
@@ -62,12 +72,7 @@ TEST_CASE("times: a deadline counts from when its step succeeded, however old wh
     stream.now += 2h;  // it was down
     granter.work();
     CHECK(stream.count("Granted") == 1);
-    stream.now += 59min;
-    granter.work();
-    CHECK(stream.count("Overdue") == 0);
-    stream.now += 1min;
-    granter.work();
-    CHECK(stream.count("Overdue") == 1);
+    check_overdue_after(60min, granter, stream);
 }
 
 TEST_CASE("times: a database that is rebuilt counts from when its first life succeeded") {
@@ -83,12 +88,7 @@ TEST_CASE("times: a database that is rebuilt counts from when its first life suc
     rebuilt.begin_catch_up();
     rebuilt.work();
     rebuilt.end_catch_up();
-    stream.now += 29min;
-    rebuilt.work();
-    CHECK(stream.count("Overdue") == 0);
-    stream.now += 1min;
-    rebuilt.work();
-    CHECK(stream.count("Overdue") == 1);
+    check_overdue_after(30min, rebuilt, stream);
 }
 
 TEST_CASE("times: beside an undo, what follows a failure sees the failure's time") {

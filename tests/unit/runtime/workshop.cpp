@@ -100,8 +100,7 @@ void Workshop::begin_catch_up() {
         const auto read = core::decode(each.bytes);
         const auto& own = std::get<core::Envelope>(read);
         const bool ours = own.source == service_.contract().service;
-        if (each.seq > store_.cursor.position().seq && ours &&
-            !worker_->published(own, stream_.now))
+        if (each.seq > store_.cursor.position().seq && ours && !worker_->published(own))
             store_.recorded.insert(own.id, {each.seq, each.bytes});
     }
     worker_->begin_catch_up(stream_.messages.size());

@@ -74,12 +74,13 @@ void write_saga(Store& store, int nth) {
 
 /// As a clean stop leaves it.
 void close_books(Store& store, std::uint64_t cursor) {
-    store.cursor.adopt({core::StoreTime(std::chrono::seconds(1)), 0, 0, {}});
+    store.cursor.adopt({core::StoreTime(std::chrono::seconds(1)), 0, 1, {cursor}});
     store.cursor.move_to(cursor, core::Checkpoint{cursor, {}, id(1)});
     store.meta.set(Meta::kClean, 1);
     store.meta.set(Meta::kReactions, "");
     store.meta.set(Meta::kKey, "a key");
     store.meta.set(Meta::kJournalFrom, static_cast<std::int64_t>(cursor));
+    store.meta.set(Meta::kOutboxFrom, static_cast<std::int64_t>(cursor));
     store.meta.set(Meta::kEpoch, static_cast<std::int64_t>(cursor));
 }
 
@@ -201,8 +202,11 @@ TEST_CASE("reshard: the stream is read again from where the one that lags stands
     CHECK(target.cursor.position().seq == 50);
     REQUIRE(target.cursor.checkpoints().newest());
     CHECK(target.cursor.checkpoints().newest()->seq == 50);
+    target.cursor.reload();
+    CHECK(target.cursor.position().holes == std::vector<std::uint64_t>{50});
     // What one of them forgot may have been the other's to forget.
     CHECK(target.meta.number(Meta::kJournalFrom) == 70);
+    CHECK(target.meta.number(Meta::kOutboxFrom) == 70);
     CHECK(target.meta.number(Meta::kEpoch) == 70);
     CHECK(target.meta.text(Meta::kKey) == "a key");
 }

@@ -64,3 +64,17 @@ TEST_CASE("schema: who waited for a lock in the first release asks for it again"
     CHECK(second.parked.find(1).second.attempts == 2);
     CHECK(second.locks.waiting() == 0);
 }
+
+TEST_CASE("schema: what an earlier release forgot stays forgotten") {
+    const Folder folder;
+    {
+        store::Store first(at(folder.file("a.db")), {});
+        first.outbox.insert({.id = {}, .subject = "s", .envelope = {}}, at_ms(7), std::nullopt);
+        first.db().exec("PRAGMA user_version=2");
+    }
+    store::Store second(at(folder.file("a.db")), {});
+    const Time from(std::chrono::microseconds(second.meta.number(store::Meta::kOutboxFrom)));
+    CHECK(from == at_ms(7) + std::chrono::microseconds(1));
+    const store::Store fresh(at(folder.file("b.db")), {});
+    CHECK(!fresh.meta.text(store::Meta::kOutboxFrom));
+}
