@@ -211,6 +211,7 @@ class Site:
             self.end_load(self.loads[0])
         for process in self.processes.values():
             process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # one that was away
         for process in self.processes.values():
             stop(process)
         self.broker.end()
@@ -254,6 +255,17 @@ class Stand(Site):
             return [self.build / "tests/bench/floor", name, self.url, self.folder]
         return [self.build / f"services/{name}/{name}", "--server", self.url, "--data",
                 self.folder / name, *self.args, *more]
+
+    def leave(self, name):
+        """It is away until it comes back. The floor does not start twice on a file: it sleeps."""
+        if self.engine:
+            return self.kill(name)
+        self.processes[name].send_signal(signal.SIGSTOP)
+
+    def come_back(self, name):
+        if self.engine:
+            return self.start(name)
+        self.processes[name].send_signal(signal.SIGCONT)
 
     def started_in(self, name):
         """Seconds from its start until it says that it is ready, alone."""

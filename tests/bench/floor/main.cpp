@@ -1,7 +1,7 @@
 // The floor: what disk and broker take of the shop's four services, five events and one call for an
-// order that is confirmed, when nothing else is done. The same messages and bytes, the shop's own
-// tables, and one table each for journal, outbox and cursor; each service reads just what its
-// contract reads.
+// order that is confirmed, or that stock is too short for, when nothing else is done. The same
+// messages and bytes, the shop's own tables, and one table each for journal, outbox and cursor;
+// each service reads just what its contract reads.
 //
 //   floor SERVICE NATS_URL FOLDER      order, inventory, payment or shipping; until SIGTERM
 #include <fmt/format.h>
@@ -47,6 +47,7 @@ void run_order(const std::string& url, const std::string& folder) {
     Prepared accept(loop.db(), "INSERT INTO commands VALUES (?1, ?2, ?3)");
     Prepared open(loop.db(), "INSERT INTO orders VALUES (?1, ?2, ?3, 'open', '')");
     Prepared confirm(loop.db(), "UPDATE orders SET state = 'confirmed' WHERE id = ?1");
+    Prepared reject(loop.db(), "UPDATE orders SET state = 'rejected', reason = ?2 WHERE id = ?1");
     loop.run({.filters =
                   reads("order", {"shipping.done.OrderShipped", "shipping.undone.OrderShipped",
                                   "shipping.done.CancelRefused", "shipping.undone.CancelRefused"}),
@@ -63,6 +64,13 @@ void run_order(const std::string& url, const std::string& folder) {
                           loop.emit(&e, e.saga,
                                     {"shop.order.OrderConfirmed", "confirm", saga::Kind::ended},
                                     pack(OrderConfirmed{.order_id = std::string(e.saga)}));
+                      } else if (e.type.ends_with(".StockShort")) {
+                          loop.journal(e.saga, "reject", e.id);
+                          reject(e.saga, std::string_view("StockShort"));
+                          loop.emit(&e, e.saga,
+                                    {"shop.order.OrderRejected", "reject", saga::Kind::ended},
+                                    pack(OrderRejected{.order_id = std::string(e.saga),
+                                                       .reason = "StockShort"}));
                       }
                   },
               .requests = "saga-ctl.order.place",
@@ -107,8 +115,13 @@ void run_inventory(const std::string& url, const std::string& folder) {
                       const auto asked = unpack<OrderRequested>(e.payload);
                       for (const Line& line : asked.lines) {
                           const std::int64_t units = line.quantity;
-                          if (take(std::string_view(line.sku), units) == 0)
-                              throw std::runtime_error("out of stock");
+                          if (take(std::string_view(line.sku), units) == 0) {
+                              loop.journal(e.saga, "reserve", e.id);
+                              return void(loop.emit(
+                                  &e, e.saga,
+                                  {"shop.inventory.StockShort", "reserve", saga::Kind::failed},
+                                  pack(StockShort{.order_id = asked.order_id, .sku = line.sku})));
+                          }
                           set_aside(e.saga, std::string_view(line.sku), units);
                       }
                       const auto reserved = pack(StockReserved{.order_id = asked.order_id,
