@@ -74,7 +74,7 @@ void NatsBus::poll(Listener& listener, Steady now) {
 }
 
 void NatsBus::wait(Steady until) {
-    spent_.clear();
+    spent_.release();
     const auto until_late = [&](const Box& box) {
         for (const auto& [token, asked] : box.open) until = std::min(until, asked.until);
     };
@@ -121,7 +121,7 @@ bool NatsBus::next(const Nats<natsSubscription>& subscription, Nats<natsMsg>& me
                    bool& nobody) {
     std::uint64_t queued = 0;
     nobody = false;
-    if (message) spent_.push_back(std::move(message));
+    if (message) spent_.add(std::move(message));
     if (!subscription || natsSubscription_QueuedMsgs(subscription.get(), &queued) != NATS_OK ||
         queued == 0)
         return false;
@@ -271,7 +271,7 @@ void NatsBus::send(const std::string& subject, const std::string& reply, Bytes b
                                reinterpret_cast<const char*>(body.data()),
                                static_cast<int>(body.size())) != NATS_OK)
         return;  // without a connection everything asked ends as disconnected
-    spent_.emplace_back(made);
+    spent_.add(Nats<natsMsg>(made));
     for (const auto& [name, value] : headers) natsMsgHeader_Set(made, name.data(), value.c_str());
     natsConnection_PublishMsg(loop_.connection(), made);
 }

@@ -8,6 +8,7 @@
 
 #include "saga/bus/bus.hpp"
 #include "saga/bus/nats_loop.hpp"
+#include "saga/bus/nats_spent.hpp"
 
 namespace saga::bus {
 
@@ -97,9 +98,7 @@ class NatsBus final : public Bus {
     Box api_{"r", nullptr, {}};
     std::map<std::string, Box> boxes_;  ///< by subject, or by bucket: one may be missing
     std::vector<Nats<natsSubscription>> requests_;
-    /// Messages that are done with. Another thread of nats.c frees them, woken by the first of a
-    /// heap: one at a time they would wake it each, and it would hold up our next allocations.
-    std::vector<Nats<natsMsg>> spent_;
+    Spent spent_;
 };
 
 }  // namespace saga::bus
