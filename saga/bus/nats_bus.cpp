@@ -284,7 +284,7 @@ void NatsBus::request(Box& box, const std::string& subject, std::string_view bod
         return answered(nullptr, &problem);
     }
     const std::uint64_t token = ++last_token_;
-    box.open.emplace(token, Asked{std::move(answered), now_ + timeout});
+    box.open.emplace(token, Asked{std::move(answered), std::chrono::steady_clock::now() + timeout});
     send(subject, fmt::format("{}.{}.{}", prefix_, box.name, token), bytes_of(body), headers);
 }
 

@@ -29,6 +29,11 @@ constexpr std::chrono::milliseconds kHearsOfUs{5'000};
 /// 256 logins by NKey or credentials. Each login signs another nonce.
 constexpr int kSignedLogins = 3;
 
+/// nats.c connects again by itself, until a broker has refused its login twice for one reason, or
+/// has said what it does not know (3.4.1, natsConn_processErr and _processAuthError in its conn.c):
+/// then it closes for ever. So often is tried anew from there on.
+constexpr std::chrono::seconds kAnew{1};
+
 natsStatus connect(natsConnection** made, natsOptions* options, const Address& address) {
     const bool signs = !address.nkey.empty() || !address.creds.empty();
     natsStatus status = natsConnection_Connect(made, options);
@@ -36,6 +41,32 @@ natsStatus connect(natsConnection** made, natsOptions* options, const Address& a
          --more)
         status = natsConnection_Connect(made, options);
     return status;
+}
+
+Nats<natsConnection> connected(const Address& address, const std::string& name) {
+    const Nats<natsOptions> options = options_for(address, name);
+    natsOptions_SetAllowReconnect(options.get(), true);
+    natsOptions_SetMaxReconnect(options.get(), -1);
+    natsOptions_SetReconnectWait(options.get(), 100);
+    natsOptions_SetReconnectBufSize(options.get(), 0);
+    natsOptions_SetFailRequestsOnDisconnect(options.get(), true);
+    natsOptions_SetPingInterval(options.get(), kPing.count());
+    natsOptions_SetMaxPingsOut(options.get(), kPingsUnanswered);
+    if (!address.inbox_prefix.empty())
+        natsOptions_SetCustomInboxPrefix(options.get(), address.inbox_prefix.c_str());
+    natsConnection* made = nullptr;
+    const natsStatus status = connect(&made, options.get(), address);
+    if (status == NATS_CONNECTION_AUTH_FAILED)
+        throw Error(
+            fmt::format("the nats-server at {} refuses the connection ({}): give --user and "
+                        "--password, --creds or --nkey",
+                        address.url, describe(status)));
+    if (status != NATS_OK)
+        throw Error(
+            fmt::format("no nats-server answers at {} ({}): start one, or name another with "
+                        "--server or NATS_URL",
+                        address.url, describe(status)));
+    return Nats<natsConnection>(made);
 }
 
 Nats<natsMsg> message_to(const std::string& subject, Bytes body, const core::Headers& headers) {
@@ -99,10 +130,14 @@ Trouble trouble_of(natsStatus status) {
 /// Where questions of all served subjects queue, and the thread that answers them.
 class NatsClient::Counter {
   public:
-    explicit Counter(natsConnection* connection)
-        : connection_(connection), thread_([this] { run(); }) {}
+    explicit Counter(NatsClient& client)
+        : client_(client), connection_(client.connection()), thread_([this] { run(); }) {}
     ~Counter() {
-        for (Window& window : windows_) window.close();  // nothing is put into the queue any more
+        {
+            const std::lock_guard lock(opening_);
+            closed_ = true;
+            for (Window& window : windows_) window.close();  // nothing comes any more
+        }
         {
             const std::lock_guard lock(mutex_);
             stopping_ = true;
@@ -113,29 +148,33 @@ class NatsClient::Counter {
     Counter(const Counter&) = delete;
     Counter& operator=(const Counter&) = delete;
     void open(const std::string& subject, std::size_t most, Handler handler) {
-        Window& window = windows_.emplace_back(*this, most, std::move(handler));
-        window.open(subject);
+        const std::lock_guard lock(opening_);
+        Window& window = windows_.emplace_back(*this, subject, most, std::move(handler));
+        window.open();
     }
 
   private:
     /// One subject. nats.c's thread brings its messages.
     struct Window {
-        Window(Counter& of, std::size_t at_most, Handler given)
-            : counter(of), most(at_most), handler(std::move(given)) {}
-        void open(const std::string& subject) {
+        Window(Counter& of, std::string on, std::size_t at_most, Handler given)
+            : counter(of), subject(std::move(on)), most(at_most), handler(std::move(given)) {}
+        void open() {
+            natsConnection* connection = counter.connection_.get();
             natsSubscription* made = nullptr;
-            check(natsConnection_QueueSubscribe(&made, counter.connection_, subject.c_str(), "q",
+            check(natsConnection_QueueSubscribe(&made, connection, subject.c_str(), "q",
                                                 &Window::asked, this),
                   "cannot listen on " + subject);
+            ended = {};
             natsSubscription_SetOnCompleteCB(made, &Window::completed, this);
             subscription.reset(made);
             // A broker that is away hears of it when it is back.
-            natsConnection_FlushTimeout(counter.connection_, kHearsOfUs.count());
+            natsConnection_FlushTimeout(connection, kHearsOfUs.count());
         }
         void close() {
             if (!subscription) return;
             natsSubscription_Unsubscribe(subscription.get());
             ended.get_future().wait();
+            subscription.reset();
         }
         static void asked(natsConnection*, natsSubscription*, natsMsg* raw, void* self) {
             const Nats<natsMsg> message(raw);
@@ -148,6 +187,7 @@ class NatsClient::Counter {
         static void completed(void* self) { static_cast<Window*>(self)->ended.set_value(); }
 
         Counter& counter;
+        std::string subject;
         std::size_t most;
         Handler handler;
         Nats<natsSubscription> subscription;
@@ -162,7 +202,12 @@ class NatsClient::Counter {
     void run() {
         std::unique_lock lock(mutex_);
         while (true) {
-            work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+            if (!work_.wait_for(lock, kAnew, [&] { return stopping_ || !queue_.empty(); })) {
+                lock.unlock();
+                listen_again();
+                lock.lock();
+                continue;
+            }
             if (queue_.empty()) return;
             Window& window = *queue_.front().first;
             std::vector<Question> questions;
@@ -181,7 +226,7 @@ class NatsClient::Counter {
             const auto answers = window.handler(questions);
             for (std::size_t i = 0; i < answers.size() && i < questions.size(); ++i)
                 if (answers[i])
-                    natsConnection_Publish(connection_, questions[i].reply.c_str(),
+                    natsConnection_Publish(connection_.get(), questions[i].reply.c_str(),
                                            answers[i]->data(),
                                            static_cast<int>(answers[i]->size()));
         } catch (const std::exception&) {
@@ -189,7 +234,25 @@ class NatsClient::Counter {
         }
     }
 
-    natsConnection* connection_;
+    /// Where nats.c has closed the connection for ever.
+    void listen_again() {
+        const std::lock_guard lock(opening_);
+        if (closed_ || !natsConnection_IsClosed(connection_.get())) return;
+        const Connection anew = client_.connection();
+        if (natsConnection_IsClosed(anew.get())) return;
+        for (Window& window : windows_) window.close();
+        connection_ = anew;
+        try {
+            for (Window& window : windows_) window.open();
+        } catch (const Error&) {
+            // It has closed again: the next look sees it.
+        }
+    }
+
+    NatsClient& client_;
+    std::mutex opening_;     // of windows, by whoever serves and by our thread
+    bool closed_ = false;    // they stay so
+    Connection connection_;  // of the windows
     std::mutex mutex_;
     std::condition_variable work_;
     std::deque<std::pair<Window*, Question>> queue_;
@@ -198,47 +261,37 @@ class NatsClient::Counter {
     std::thread thread_;
 };
 
-NatsClient::NatsClient(const Address& address, const std::string& name)
-    : inbox_prefix_(address.inbox_prefix) {
-    const Nats<natsOptions> options = options_for(address, name);
-    natsOptions_SetAllowReconnect(options.get(), true);
-    natsOptions_SetMaxReconnect(options.get(), -1);
-    natsOptions_SetReconnectWait(options.get(), 100);
-    natsOptions_SetReconnectBufSize(options.get(), 0);
-    natsOptions_SetFailRequestsOnDisconnect(options.get(), true);
-    natsOptions_SetPingInterval(options.get(), kPing.count());
-    natsOptions_SetMaxPingsOut(options.get(), kPingsUnanswered);
-    if (!address.inbox_prefix.empty())
-        natsOptions_SetCustomInboxPrefix(options.get(), address.inbox_prefix.c_str());
-    natsConnection* made = nullptr;
-    const natsStatus status = connect(&made, options.get(), address);
-    if (status == NATS_CONNECTION_AUTH_FAILED)
-        throw Error(
-            fmt::format("the nats-server at {} refuses the connection ({}): give --user and "
-                        "--password, --creds or --nkey",
-                        address.url, describe(status)));
-    if (status != NATS_OK)
-        throw Error(
-            fmt::format("no nats-server answers at {} ({}): start one, or name another with "
-                        "--server or NATS_URL",
-                        address.url, describe(status)));
-    connection_.reset(made);
-}
+NatsClient::NatsClient(const Address& address, std::string name)
+    : address_(address), name_(std::move(name)), connection_(connected(address_, name_)) {}
 
 NatsClient::~NatsClient() {
     counter_.reset();
     natsConnection_FlushTimeout(connection_.get(), 500);
 }
 
+NatsClient::Connection NatsClient::connection() {
+    const std::lock_guard lock(mutex_);
+    if (!natsConnection_IsClosed(connection_.get()) || std::chrono::steady_clock::now() < anew_)
+        return connection_;
+    try {
+        connection_ = connected(address_, name_);
+    } catch (const Error&) {
+        // Whoever asks is told by the closed one.
+    }
+    anew_ = std::chrono::steady_clock::now() + kAnew;
+    return connection_;
+}
+
 std::vector<std::byte> NatsClient::request(const std::string& subject, Bytes body,
                                            std::chrono::milliseconds timeout,
                                            const core::Headers& headers) {
     const Nats<natsMsg> question = message_to(subject, body, headers);
+    const Connection by = connection();
     natsMsg* answer = nullptr;
     const natsStatus status =
-        natsConnection_RequestMsg(&answer, connection_.get(), question.get(), timeout.count());
+        natsConnection_RequestMsg(&answer, by.get(), question.get(), timeout.count());
     const Nats<natsMsg> owned(answer);
-    if (status != NATS_OK) give_up(connection_.get(), status, subject, timeout);
+    if (status != NATS_OK) give_up(by.get(), status, subject, timeout);
     return bytes_of(answer);
 }
 
@@ -251,17 +304,17 @@ std::string NatsClient::request_text(const std::string& subject, std::string_vie
 /// A question whose answers come to a subscription of its own.
 class NatsClient::Poll {
   public:
-    Poll(const NatsClient& client, const std::string& subject, std::string_view body) {
-        const std::string inbox = new_inbox(client.inbox_prefix_);
+    Poll(NatsClient& client, const std::string& subject, std::string_view body)
+        : by(client.connection()) {
+        const std::string inbox = new_inbox(client.address_.inbox_prefix);
         natsSubscription* made = nullptr;
-        check(natsConnection_SubscribeSync(&made, client.connection_.get(), inbox.c_str()),
-              "cannot subscribe");
+        check(natsConnection_SubscribeSync(&made, by.get(), inbox.c_str()), "cannot subscribe");
         answers_.reset(made);
-        check(
-            natsConnection_PublishRequest(client.connection_.get(), subject.c_str(), inbox.c_str(),
-                                          body.data(), static_cast<int>(body.size())),
-            "cannot ask on " + subject);
+        check(natsConnection_PublishRequest(by.get(), subject.c_str(), inbox.c_str(), body.data(),
+                                            static_cast<int>(body.size())),
+              "cannot ask on " + subject);
     }
+    const Connection by;
 
     /// Null: there is none before `until`, for the reason in `status`.
     Nats<natsMsg> next(std::chrono::steady_clock::time_point until, natsStatus& status) {
@@ -287,7 +340,7 @@ std::vector<std::string> NatsClient::request_all(const std::string& subject, std
         natsStatus status = NATS_OK;
         const Nats<natsMsg> answer = poll.next(until, status);
         if (status != NATS_OK) {
-            if (found.empty()) give_up(connection_.get(), status, subject, timeout);
+            if (found.empty()) give_up(poll.by.get(), status, subject, timeout);
             throw NoAnswer(Trouble::timeout,
                            fmt::format("{} of {} shards answered on {} within {} ms", found.size(),
                                        all, subject, timeout.count()));
@@ -318,7 +371,7 @@ std::vector<std::string> NatsClient::request_many(const std::string& subject, st
 }
 
 void NatsClient::serve(const std::string& subject, std::size_t most, Handler handler) {
-    if (!counter_) counter_ = std::make_unique<Counter>(connection_.get());
+    if (!counter_) counter_ = std::make_unique<Counter>(*this);
     counter_->open(subject, most, std::move(handler));
 }
 

@@ -1,7 +1,10 @@
 // A connection for programs that ask and wait: clients, calls, the command line.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,11 +23,12 @@ class NoAnswer : public Error {
     Trouble trouble;
 };
 
-/// Any thread. Connects again by itself; what was asked while it was away is not sent later.
+/// Any thread. Connects again by itself, also to a broker that refused it for a while; what was
+/// asked while it was away is not sent later.
 class NatsClient {
   public:
     /// Throws Error, in one sentence, when no server answers.
-    NatsClient(const Address& address, const std::string& name);
+    NatsClient(const Address& address, std::string name);
     ~NatsClient();
     NatsClient(const NatsClient&) = delete;
     NatsClient& operator=(const NatsClient&) = delete;
@@ -61,8 +65,14 @@ class NatsClient {
   private:
     class Counter;
     class Poll;
-    std::string inbox_prefix_;
-    Nats<natsConnection> connection_;
+    using Connection = std::shared_ptr<natsConnection>;
+    Connection connection();
+
+    const Address address_;
+    const std::string name_;
+    std::mutex mutex_;
+    Connection connection_;
+    std::chrono::steady_clock::time_point anew_{};  // when it may be made anew, if it is closed
     std::unique_ptr<Counter> counter_;
 };
 

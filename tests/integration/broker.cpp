@@ -93,6 +93,11 @@ std::string Broker::url() const {
     return fmt::format("nats://127.0.0.1:{}", port_);
 }
 
+std::string Broker::log() const {
+    std::ifstream file(folder_ / "nats.log");
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
 void Broker::start() {
     const std::string config = folder_ / "nats.conf";
     std::ofstream(config) << fmt::format(

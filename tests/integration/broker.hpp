@@ -43,12 +43,15 @@ class Broker {
     std::string url() const;
     const std::string& binary() const { return binary_; }
     const TempFolder& folder() const { return folder_; }
+    std::string log() const;  ///< What it has said.
 
     void kill();    ///< -9: what it had not written is lost.
     void start();   ///< Again, on the same port and store.
     void pause();   ///< SIGSTOP
     void resume();  ///< SIGCONT
     void wipe();    ///< Its whole store, while it is down.
+    /// From its next start on, in place of the `extra` that it was made with.
+    void configure(std::string extra) { extra_ = std::move(extra); }
     /// The store as it stands, while it is down: restore() brings it back.
     void save();
     void restore();

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "saga/bus/nats_bus.hpp"
+#include "saga/bus/nats_client.hpp"
 #include "tests/integration/broker.hpp"
 
 using namespace saga;
@@ -120,6 +121,19 @@ TEST_CASE("bus: what may not be asked has no answer, and is no right that everyt
         REQUIRE(line.until([&] { return line.heard.forbidden.size() == 2; }));
     };
     on_each_server(test, kUsers);
+}
+
+TEST_CASE("bus: who asks at the end of a long turn waits from then on") {
+    on_each_server([](Broker& broker) {
+        Line line(broker.url());
+        bus::NatsClient echoing({.url = broker.url()}, "echo");
+        echoing.serve("echo", 1, [](std::span<const bus::NatsClient::Question> asked) {
+            return std::vector<std::optional<std::vector<std::byte>>>{asked.front().body};
+        });
+        line.bus.poll(line.heard, std::chrono::steady_clock::now() - 10s);  // and then it worked
+        CHECK(ok(line.await<std::string>(
+            [&](auto done) { line.bus.ask("echo", {}, "", 5s, std::move(done)); })));
+    });
 }
 
 TEST_CASE("bus: reads in order from a position, filtered or not, and beats while idle") {
