@@ -71,7 +71,10 @@ void Reader::created(const bus::Result<bus::ConsumerState>& result, bus::Steady 
 void Reader::tick(bus::Steady now) {
     if (state_ == State::pausing && now >= heard_) return reopen(trouble_, now);
     if (state_ != State::open) return;
-    if (std::exchange(fresh_, false)) heard_ = now;
+    // Where nothing is asked for nothing is answered; and who was busy for long was not listening.
+    const bool deaf = owed_ == 0 || now - ticked_ > core::kMissedHeartbeat;
+    ticked_ = now;
+    if (std::exchange(fresh_, false) || deaf) heard_ = now;
     if (now - heard_ > core::kMissedHeartbeat)
         return reopen("the broker did not say for too long that it is there", now);
     ask();

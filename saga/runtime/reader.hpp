@@ -86,6 +86,7 @@ class Reader {
     std::size_t ready_bytes_ = 0, waiting_ = 0, waiting_bytes_ = 0;
     bool fresh_ = false;  // made since the last tick(): nothing was due before
     bus::Steady heard_;   // of the broker, while open; when to try again, while pausing
+    bus::Steady ticked_{};
 };
 
 }  // namespace saga::runtime

@@ -100,6 +100,35 @@ TEST_CASE("reader: a broker that is silent for too long has lost the consumer") 
     CHECK(stage.read() == Seqs{8, 9});
 }
 
+TEST_CASE("reader: where nothing is asked for nobody is silent") {
+    Stage stage;
+    stage.reader.set_waiting(core::kMaxReady, 0);  // as much as is kept
+    const std::uint64_t asked = core::kPulls * core::kPullBatch;
+    for (std::uint64_t nth = 3; nth <= asked; ++nth)
+        stage.reader.on_message(message(7 + nth), nth, 1'000, kNow);
+    auto tick_after = [&, now = kNow](bus::Steady::duration time) mutable {
+        stage.reader.tick(now += time);
+        return stage.reader.reopened();
+    };
+    for (int nth = 0; nth < 3; ++nth) CHECK(tick_after(core::kMissedHeartbeat) == 0);
+    stage.read();
+    stage.reader.set_waiting(0, 0);
+    CHECK(tick_after(1s) == 0);  // it asks, and counts from here
+    CHECK(tick_after(core::kMissedHeartbeat) == 0);
+    CHECK(tick_after(1ns) == 1);
+}
+
+TEST_CASE("reader: who was busy for long has not listened, and looks once more") {
+    Stage stage;
+    stage.reader.tick(kNow);
+    stage.reader.tick(kNow + 10 * core::kMissedHeartbeat);
+    CHECK(stage.reader.reopened() == 0);
+    stage.reader.tick(kNow + 11 * core::kMissedHeartbeat);
+    CHECK(stage.reader.reopened() == 0);
+    stage.reader.tick(kNow + 11 * core::kMissedHeartbeat + 1ns);
+    CHECK(stage.reader.reopened() == 1);
+}
+
 TEST_CASE("reader: silence counts from when the consumer was there, however long that took") {
     Consumers broker;
     broker.slow = true;
