@@ -96,9 +96,12 @@ void Watch::read() {
     }
     const std::deque<bus::StoredMessage> read = tail_.take();
     const std::vector<bus::StoredMessage> messages(read.begin(), read.end());
-    const bool moved = tail_.read_to() > index.position().seq;
+    // What was handed over counts, though its consumer may be lost since then.
+    const std::uint64_t read_to =
+        std::max(tail_.read_to(), messages.empty() ? 0 : messages.back().seq);
+    const bool moved = read_to > index.position().seq;
     if (moved && (!messages.empty() || now_ >= next_idle_write_)) {
-        index.take(messages, tail_.read_to());
+        index.take(messages, read_to);
         next_idle_write_ = now_ + kIdleWrite;
     }
     tail_.set_position(index.position());

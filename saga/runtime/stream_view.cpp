@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "saga/bus/nats_bus.hpp"
 #include "saga/bus/quiet_listener.hpp"
 #include "saga/runtime/clock.hpp"
@@ -16,15 +18,16 @@ constexpr auto kLook = std::chrono::milliseconds(200);
 /// What the bus tells, handed to the reader.
 class Ears final : public bus::QuietListener {
   public:
-    Ears(Reader& reader, const StreamView::Range& range) : reader_(reader), range_(range) {}
+    Ears(Reader& reader, const StreamView::Range& range)
+        : reader_(reader), filter_(range.filter), next_(range.from) {}
     void set_now(bus::Steady now) { now_ = now; }
 
-    void connected(const bus::Server&) override {
-        const std::uint64_t from = opened_ ? reader_.read_to() + 1 : range_.from;
-        opened_ = true;
-        reader_.open(from, {range_.filter}, now_);
+    void connected(const bus::Server&) override { reader_.open(next_, {filter_}, now_); }
+    /// All that was read before was handed on: each poll's before the next one.
+    void disconnected(std::string_view) override {
+        next_ = std::max(next_, reader_.read_to() + 1);
+        reader_.close();
     }
-    void disconnected(std::string_view) override { reader_.close(); }
     void denied(std::string_view what) override {
         throw Error(fmt::format("the broker does not permit that: {}", what));
     }
@@ -41,9 +44,9 @@ class Ears final : public bus::QuietListener {
 
   private:
     Reader& reader_;
-    const StreamView::Range& range_;
+    const std::string filter_;
+    std::uint64_t next_;  // where the next connection begins
     bus::Steady now_{};
-    bool opened_ = false;
 };
 
 std::string nonce() {
