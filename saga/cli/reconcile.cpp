@@ -134,14 +134,16 @@ void reconcile(const Options& options, const Given& given) {
     for (const std::string& name : chosen_services(*client, options.timeout, given.services)) {
         const OutboxPage page = pages_of(participants, given, name);
         // What is committed from here on may be in the outbox and not yet in what we read.
-        const std::int64_t next = field(nlohmann::json(page(0)), "next_seq", std::int64_t{0});
-        print(options, name, differences(published_by(options, *client, name), next, page));
+        const nlohmann::json first = page(0);
+        const Before before{field(first, "next_seq", std::int64_t{0}),
+                            field(first, "cursor", std::uint64_t{0})};
+        print(options, name, differences(published_by(options, *client, name), before, page));
     }
 }
 
 }  // namespace
 
-std::vector<Difference> differences(Published published, std::int64_t next_seq,
+std::vector<Difference> differences(Published published, const Before& before,
                                     const OutboxPage& page) {
     std::vector<Difference> found;
     std::uint64_t cursor = 0;
@@ -157,10 +159,10 @@ std::vector<Difference> differences(Published published, std::int64_t next_seq,
             const auto at = field(row, "stream_seq", std::uint64_t{0});
             after = field(row, "seq", std::int64_t{0});
             const auto event = core::parse_event_subject(subject);
-            if (published.events.erase(id) > 0 || !event || after >= next_seq) continue;
-            // Trimmed by age, or read back behind what we have read.
-            if (same_stream && at != 0 && (at < published.first_seq || at > published.last_seq))
-                continue;
+            if (published.events.erase(id) > 0 || !event || after >= before.next_seq) continue;
+            // Trimmed by age, or read back behind what we have read: since then, or it is lost.
+            const bool since = at > published.last_seq && at > before.cursor;
+            if (same_stream && at != 0 && (at < published.first_seq || since)) continue;
             found.push_back({at == 0 ? What::unsent : What::lost, std::string(event->event),
                              field<std::string>(row, "saga", ""), id, after, at});
         }

@@ -40,8 +40,13 @@ struct Published {
 /// A page of the service's verb `outbox`, after a row; each is asked for once.
 using OutboxPage = std::function<nlohmann::ordered_json(std::int64_t after)>;
 
-/// `next_seq`: rows from there on were committed after `published` was read, and do not count.
-std::vector<Difference> differences(Published published, std::int64_t next_seq,
+/// How the service was before `published` was read: rows from `next_seq` on were committed since
+/// then, and do not count; up to `cursor` it had read.
+struct Before {
+    std::int64_t next_seq = 0;
+    std::uint64_t cursor = 0;
+};
+std::vector<Difference> differences(Published published, const Before& before,
                                     const OutboxPage& page);
 
 }  // namespace saga::cli

@@ -74,8 +74,8 @@ Backup::Backup(store::Database& db, const BackupPlace& place, Time now)
         const std::string key = content(place.key_path);
         fs::create_directories(folder_);
         folder_ = fs::canonical(folder_).string();
-        require_room(folder_, fs::file_size(db.path()));
         remove_parts(folder_, place.service);
+        require_room(folder_, fs::file_size(db.path()));
         fs::create_directory(part());
         fs::permissions(part(), fs::perms::owner_all);
         store::write_private(fmt::format("{}/{}.key", part(), place.service), key);
@@ -136,10 +136,18 @@ void Backups::step() {
     if (!making_) return;
     try {
         if (!making_->step()) return;
-        last_json_ = dump(shown(*making_, "done"));
+        end(dump(shown(*making_, "done")));
     } catch (const Error& failure) {
-        last_json_ = refused("failed", failure.what());
+        end(refused("failed", failure.what()));
     }
+}
+
+void Backups::give_up(std::string_view why) {
+    if (making_) end(refused("failed", why));
+}
+
+void Backups::end(std::string said) {
+    last_json_ = std::move(said);
     last_ = making_->name();
     making_.reset();
 }

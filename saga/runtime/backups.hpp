@@ -55,8 +55,11 @@ class Backups {
     bool busy() const { return making_ != nullptr; }
     /// Goes on with the one that is being made, if any; between two transactions.
     void step();
+    /// The disk is full: what there is of it is removed.
+    void give_up(std::string_view why);
 
   private:
+    void end(std::string said);
     std::string told(std::string_view name) const;
     store::Database& db_;
     const Timeline& timeline_;

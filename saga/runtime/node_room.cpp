@@ -19,6 +19,7 @@ void Node::prune() {
 
 void Node::disk_full(const store::DiskFull& full) {
     reserve_.give_up();
+    backups_.give_up(full.what());
     disk_ = full.what();
     full_until_ = now_ + kDiskPause;
 }

@@ -24,10 +24,10 @@ ordered_json row(std::int64_t seq, const std::string& id, std::uint64_t at,
 }
 
 std::vector<Difference> compared(Published published, std::vector<ordered_json> rows,
-                                 std::int64_t created = kCreated) {
+                                 std::int64_t created = kCreated, std::uint64_t cursor = 20) {
     ordered_json page{
-        {"cursor", 20}, {"stream_created_ns", created}, {"next_seq", 9}, {"rows", rows}};
-    return differences(std::move(published), 9, [&](std::int64_t) { return page; });
+        {"cursor", cursor}, {"stream_created_ns", created}, {"next_seq", 9}, {"rows", rows}};
+    return differences(std::move(published), {9, cursor}, [&](std::int64_t) { return page; });
 }
 
 /// The stream holds 10 to 30.
@@ -63,6 +63,14 @@ TEST_CASE("reconcile: of another stream nothing that was read back counts") {
     REQUIRE(found.size() == 2);
     CHECK(found[0].what == Difference::What::lost);
     CHECK(found[1].what == Difference::What::lost);
+}
+
+TEST_CASE("reconcile: what had been read back before the broker lost its tail is lost") {
+    const auto found =
+        compared(published({}), {row(1, "lost", 40), row(2, "read since", 41)}, kCreated, 40);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].what == Difference::What::lost);
+    CHECK(found[0].id == "lost");
 }
 
 TEST_CASE("reconcile: a running service agrees; one whose stream was lost has all to publish") {

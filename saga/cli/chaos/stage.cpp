@@ -57,6 +57,7 @@ Stage::Stage(Plan plan, Signals& signals, Guard& guard)
 }
 
 Stage::~Stage() {
+    listeners_.clear();  // who listened may be gone
     client_.reset();
     for (std::size_t i = 0; i < names_.size(); ++i) {
         supervisor_.signal(i, SIGCONT);
