@@ -31,6 +31,7 @@ std::string dead_letter_subject(std::string_view service, std::string_view event
 bool is_dead_letter(std::string_view subject);
 /// "saga-ctl.payment.books"
 std::string request_subject(std::string_view service, std::string_view verb);
+/// Whether a service, or one of its instances, is asked there.
 bool is_request(std::string_view subject);
 
 struct EventSubject {

@@ -136,7 +136,9 @@ bool Worker::published(const core::Envelope& own) {
         return time.time_since_epoch().count() < store_.meta.number(forgotten);
     };
     if (before(own.started, store::Meta::kJournalFrom)) return true;
-    return before(own.time, store::Meta::kOutboxFrom) && store_.sagas.find(own.saga).key != 0;
+    if (!before(own.time, store::Meta::kOutboxFrom)) return false;
+    // An operator's word about what stood aside may be of a saga that nothing here is known of.
+    return own.type == kOperatorActed || store_.sagas.find(own.saga).key != 0;
 }
 
 /// Calls work(saga, message, reaction) for each of the reactions that has not seen the event;

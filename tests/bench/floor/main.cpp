@@ -34,20 +34,26 @@ std::vector<std::byte> copy(std::string_view body) {
     return {bytes.begin(), bytes.end()};
 }
 
+constexpr auto kOrders = R"sql(
+    CREATE TABLE commands (
+        saga TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, event_id BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE orders (
+        id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, total_cents INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('open', 'confirmed', 'rejected')),
+        reason TEXT NOT NULL
+    ) STRICT;)sql";
+
 void run_order(const std::string& url, const std::string& folder) {
-    Loop loop("order", url, folder, R"sql(
-        CREATE TABLE commands (
-            saga TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, event_id BLOB NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE orders (
-            id TEXT PRIMARY KEY, customer_id TEXT NOT NULL, total_cents INTEGER NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('open', 'confirmed', 'rejected')),
-            reason TEXT NOT NULL
-        ) STRICT;)sql");
+    Loop loop("order", url, folder, kOrders);
     Prepared accept(loop.db(), "INSERT INTO commands VALUES (?1, ?2, ?3)");
     Prepared open(loop.db(), "INSERT INTO orders VALUES (?1, ?2, ?3, 'open', '')");
     Prepared confirm(loop.db(), "UPDATE orders SET state = 'confirmed' WHERE id = ?1");
     Prepared reject(loop.db(), "UPDATE orders SET state = 'rejected', reason = ?2 WHERE id = ?1");
+    const auto end = [&](const Envelope& e, const Out& out, Bytes payload) {
+        loop.journal(e.saga, out.step, e.id);
+        loop.emit(&e, e.saga, out, payload);
+    };
     loop.run({.filters =
                   reads("order", {"shipping.done.OrderShipped", "shipping.undone.OrderShipped",
                                   "shipping.done.CancelRefused", "shipping.undone.CancelRefused"}),
@@ -59,18 +65,14 @@ void run_order(const std::string& url, const std::string& folder) {
                           open(std::string_view(asked.order_id),
                                std::string_view(asked.customer_id), asked.total_cents);
                       } else if (e.type.ends_with(".OrderShipped")) {
-                          loop.journal(e.saga, "confirm", e.id);
                           confirm(e.saga);
-                          loop.emit(&e, e.saga,
-                                    {"shop.order.OrderConfirmed", "confirm", saga::Kind::ended},
-                                    pack(OrderConfirmed{.order_id = std::string(e.saga)}));
+                          end(e, {"shop.order.OrderConfirmed", "confirm", saga::Kind::ended},
+                              pack(OrderConfirmed{.order_id = std::string(e.saga)}));
                       } else if (e.type.ends_with(".StockShort")) {
-                          loop.journal(e.saga, "reject", e.id);
                           reject(e.saga, std::string_view("StockShort"));
-                          loop.emit(&e, e.saga,
-                                    {"shop.order.OrderRejected", "reject", saga::Kind::ended},
-                                    pack(OrderRejected{.order_id = std::string(e.saga),
-                                                       .reason = "StockShort"}));
+                          end(e, {"shop.order.OrderRejected", "reject", saga::Kind::ended},
+                              pack(OrderRejected{.order_id = std::string(e.saga),
+                                                 .reason = "StockShort"}));
                       }
                   },
               .requests = "saga-ctl.order.place",

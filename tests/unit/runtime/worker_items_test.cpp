@@ -1,6 +1,7 @@
 // What one item of a round leads to.
 #include <doctest/doctest.h>
 
+#include "saga/runtime/pruner.hpp"
 #include "tests/unit/runtime/workshop.hpp"
 
 using namespace saga;
@@ -74,6 +75,25 @@ TEST_CASE("items: what stood aside is handled as it would have been") {
     CHECK(stream.count("Checked") == 1);
     CHECK(auditor.value("SELECT count(*) FROM parked") == 0);
     CHECK(auditor.value("SELECT count(*) FROM aside") == 0);
+}
+
+TEST_CASE("items: a word about what stood aside is no stranger's after it was forgotten") {
+    Stream stream;
+    Workshop auditor{fragile_auditor(), stream};
+    put_aside(auditor, stream, stream.put(Granted{.ticket = "t"}, "t"));
+    say(auditor, "drop", "aside-1");
+    REQUIRE(auditor.value("SELECT count(*) FROM aside") == 0);
+    REQUIRE(auditor.value("SELECT count(*) FROM sagas") == 0);
+    REQUIRE(stream.count("OperatorActed") == 1);
+    stream.now += core::kOutboxHorizon + 1h;
+    const Service service = fragile_auditor();
+    runtime::Pruner pruner(service.contract(), auditor.store(), {});
+    while (pruner.step(stream.now)) continue;
+    REQUIRE(auditor.value("SELECT count(*) FROM outbox WHERE stream_seq IS NOT NULL") == 0);
+    const runtime::Delivery word = stream.messages.back();
+    stream.put(word.subject, word.bytes);  // the broker lost it, and it was read back twice
+    auditor.work();
+    CHECK(auditor.store().cursor.position().seq == stream.messages.back().seq);
 }
 
 TEST_CASE(
