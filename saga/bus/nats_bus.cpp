@@ -55,7 +55,7 @@ std::string NatsBus::inbox(std::string_view box) const {
 // ---- poll ---------------------------------------------------------------------------------------
 
 void NatsBus::poll(Listener& listener, Steady now) {
-    now_ = now;
+    begin_turn(now);
     const NatsLoop::Change change = loop_.poll(now);
     if (change == NatsLoop::Change::connected) connected(listener);
     if (change == NatsLoop::Change::disconnected) disconnected(listener);
@@ -284,7 +284,7 @@ void NatsBus::request(Box& box, const std::string& subject, std::string_view bod
         return answered(nullptr, &problem);
     }
     const std::uint64_t token = ++last_token_;
-    box.open.emplace(token, Asked{std::move(answered), std::chrono::steady_clock::now() + timeout});
+    box.open.emplace(token, Asked{std::move(answered), present() + timeout});
     send(subject, fmt::format("{}.{}.{}", prefix_, box.name, token), bytes_of(body), headers);
 }
 

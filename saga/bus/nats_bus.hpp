@@ -89,9 +89,17 @@ class NatsBus final : public Bus {
     void send(const std::string& subject, const std::string& reply, Bytes body,
               const core::Headers& headers);
 
+    /// now_ is of when a turn began, by the caller's clock; the turn may take long.
+    void begin_turn(Steady now) {
+        now_ = now;
+        ahead_ = now - std::chrono::steady_clock::now();
+    }
+    Steady present() const { return std::chrono::steady_clock::now() + ahead_; }
+
     NatsLoop loop_;
     std::string own_prefix_, prefix_;
     Steady now_{}, heard_{};
+    Steady::duration ahead_{};  ///< of the caller's clock
     bool up_ = false;
     std::uint64_t last_token_ = 0, generation_ = 0;
     Nats<natsSubscription> messages_, event_acks_, letter_acks_;
