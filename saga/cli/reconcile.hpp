@@ -37,7 +37,8 @@ struct Published {
     std::int64_t created_ns = 0;                    ///< likewise
 };
 
-/// A page of the service's verb `outbox`, after a row; each is asked for once.
+/// A page of the service's verb `outbox`, after a row; each is asked for once, the first one also
+/// for what stands in Before.
 using OutboxPage = std::function<nlohmann::ordered_json(std::int64_t after)>;
 
 /// How the service was before `published` was read: rows from `next_seq` on were committed since

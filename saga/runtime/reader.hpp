@@ -84,9 +84,9 @@ class Reader {
     bool large_ = false;  // the next message is larger than any request that has a bound
     std::deque<bus::StoredMessage> ready_;
     std::size_t ready_bytes_ = 0, waiting_ = 0, waiting_bytes_ = 0;
-    bool fresh_ = false;  // made since the last tick(): nothing was due before
-    bus::Steady heard_;   // of the broker, while open; when to try again, while pausing
-    bus::Steady ticked_{};
+    bool fresh_ = false;    // made since the last tick(): nothing was due before
+    bus::Steady heard_;     // of the broker, while open; when to try again, while pausing
+    bus::Steady ticked_{};  // the last tick() while open
 };
 
 }  // namespace saga::runtime

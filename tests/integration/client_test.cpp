@@ -51,7 +51,8 @@ TEST_CASE("client: one that the broker refused for a while asks and answers agai
                 ++found;
             return found;
         };
-        REQUIRE(eventually([&] { return refusals() >= 6; }, 20s));  // three of each
+        REQUIRE(
+            eventually([&] { return refusals() >= 6; }, 20s));  // more than nats.c tries by itself
         broker.kill();
         broker.configure(kUsers);
         broker.start();
